@@ -1,0 +1,66 @@
+# Every target sets up what it needs; the second run works offline.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+JARS := $(VENV)/.jars
+ROOMS := attribution schemas clickhouse stream_app api loadgen embedded cli
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+$(JARS): $(STAMP)
+	$(BIN)/python -m embedded.broker prefetch
+	touch $@
+
+.PHONY: setup
+setup: $(STAMP) $(JARS) ## virtual environment, locked packages, broker jars
+
+.PHONY: demo
+demo: setup ## whole stack, simulated events, a live table (Ctrl-C ends it; DEMO_ARGS=--once for a summary)
+	$(BIN)/attribution demo $(DEMO_ARGS)
+
+.PHONY: up
+up: setup ## the local stack in the foreground, until Ctrl-C
+	$(BIN)/attribution up $(UP_ARGS)
+
+.PHONY: down
+down: ## stop the stack that `make up` started, from another terminal
+	$(BIN)/attribution down
+
+.PHONY: test
+test: setup ## every test, on a real broker and the real engine
+	ATTRIBUTION_REQUIRE_STACK=1 $(BIN)/pytest tests -m "not faults"
+
+.PHONY: test-fast
+test-fast: setup ## tests that need neither broker nor engine
+	$(BIN)/pytest tests -m "not kafka and not clickhouse and not faults"
+
+.PHONY: test-faults
+test-faults: setup ## two workers under kill -9, SIGTERM and SIGSTOP; SEEDS=20 (about a minute a seed)
+	ATTRIBUTION_REQUIRE_STACK=1 ATTRIBUTION_FAULT_SEEDS=$(or $(SEEDS),20) $(BIN)/pytest tests/faults -m faults
+
+.PHONY: check
+check: $(STAMP) ## format, lint, types, import direction
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: bench
+bench: setup ## the worker beside its peers on the same bytes; PEERS=folder with run.py
+	$(BIN)/python bench/run.py
+
+.PHONY: lock
+lock: ## renew requirements.lock (needs uv)
+	uv pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --universal --no-header -q -o requirements.lock

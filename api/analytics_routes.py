@@ -1,0 +1,210 @@
+"""``/api/v1/analytics``: what each channel returned on its spend, and a customer's journey in order."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date, timedelta
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import JSONResponse, Response
+
+from api import cursor as cursors
+from api import report
+from api.errors import Problem, invalid
+from api.freshness import entity_tag, freshness, is_current
+from api.parameters import Cursor, CustomerId, ModelName, model_id, problems
+from api.responses import ChannelReport, CustomerJourney, EarnedCredit, FieldError, JourneyEvent, Meta, amount
+from api.services import Injected
+from api.store import EarnedCredit as EarnedRow
+from api.store import JourneyRow
+
+DEFAULT_DAYS: Final = 30
+MAX_DAYS: Final = 1_100
+_MAX_MODELS: Final = 20
+
+
+def build_router() -> APIRouter:
+    """The routes of this resource."""
+    router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"])
+
+    @router.get(
+        "/channel-performance",
+        operation_id="get_channel_performance",
+        summary="Revenue, spend, CPA, ROAS and ROI by channel",
+        response_model=ChannelReport,
+        responses={
+            200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": ",".join(report.CSV_COLUMNS)}}},
+            304: {"description": "The numbers are those of the `If-None-Match` tag."},
+            **problems(406, 422, 503, 504),
+        },
+    )
+    async def get_channel_performance(
+        request: Request,
+        services: Injected,
+        start_date: Annotated[date | None, Query(description="First conversion day, UTC.")] = None,
+        end_date: Annotated[date | None, Query(description="Last conversion day, UTC, inclusive; today.")] = None,
+        attribution_model: ModelName = None,
+        currency: Annotated[str | None, Query(pattern="^[A-Z]{3}$", examples=["USD"])] = None,
+    ) -> Response:
+        """Sums over conversion days with ratios of sums; the `unattributed` row is always there.
+
+        Left out, the period is the 30 days up to today. Only rows in one currency are summed;
+        `other_currencies` names those that are left out. `Accept: text/csv` gives the channels as CSV.
+        """
+        as_csv = report.wants_csv(request.headers.get("accept"))
+        start, end = _period(start_date, end_date, services.now().date())
+        model = model_id(attribution_model or services.settings.default_model)
+        money = currency or services.settings.reporting_currency
+        meta = await services.call(services.store.meta)
+        page = await services.call(services.store.channel_performance, start, end, model, money)
+        media_type = "text/csv" if as_csv else "application/json"
+        tag = entity_tag(media_type, (start, end, model, money), (meta, page))
+        shown = freshness(meta, services.now(), model=model, currency=money)
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
+        if is_current(request.headers.get("if-none-match"), tag):
+            return Response(status_code=304, headers=headers)
+        channels = [report.channel(row) for row in page.rows]
+        if as_csv:
+            return Response(
+                report.to_csv(channels),
+                media_type="text/csv; charset=utf-8",
+                headers={
+                    **headers,
+                    **_meta_headers(shown),
+                    "Content-Disposition": f'attachment; filename="channel-performance-{start}-{end}-{model}.csv"',
+                },
+            )
+        answer = ChannelReport(
+            start_date=start,
+            end_date=end,
+            channels=channels,
+            totals=report.totals(page.rows),
+            other_currencies=page.other_currencies,
+            meta=shown,
+        )
+        return JSONResponse(answer.model_dump(mode="json"), headers=headers)
+
+    @router.get(
+        "/customer-journey/{customer_id}",
+        operation_id="get_customer_journey",
+        summary="A customer's touchpoints and conversions in order",
+        responses=problems(422, 503, 504),
+        response_model_exclude_none=False,
+    )
+    async def get_customer_journey(
+        services: Injected,
+        customer_id: CustomerId,
+        models: Annotated[
+            str | None,
+            Query(
+                max_length=500,
+                description="Comma-separated model ids: show what each touchpoint earned under them.",
+                examples=["linear,last_touch"],
+            ),
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=1_000, description="Events in this page.")] = 200,
+        cursor: Cursor = None,
+    ) -> CustomerJourney:
+        """Events as they were received under this id, oldest first. An unknown customer has none.
+
+        With `models`, a touchpoint carries what it earned from each conversion, and a conversion what stayed
+        unattributed of it.
+        """
+        wanted = _models(models)
+        after = cursors.decode_event(cursor)
+        meta = await services.call(services.store.meta)
+        rows = await services.call(services.store.journey, customer_id, after, limit + 1)
+        earned = await services.call(services.store.earned, customer_id, wanted) if wanted and rows else []
+        return CustomerJourney(
+            customer_id=customer_id,
+            events=_events(rows[:limit], earned if wanted else None),
+            next_cursor=cursors.encode(rows[limit - 1].key) if len(rows) > limit else None,
+            meta=freshness(meta, services.now()),
+        )
+
+    return router
+
+
+def _period(start: date | None, end: date | None, today: date) -> tuple[date, date]:
+    last = end or today
+    try:
+        first = start or last - timedelta(days=DEFAULT_DAYS - 1)
+    except OverflowError:
+        raise invalid("end_date", str(last), "is too early; give start_date as well") from None
+    if first > last:
+        reason = f"start_date {first} is after end_date {last}; give a start at or before the end"
+        fields = (("start_date", str(first)), ("end_date", str(last)))
+        raise Problem(422, reason, errors=[FieldError(field=f, value=v, reason=reason) for f, v in fields])
+    if (last - first).days >= MAX_DAYS:
+        raise invalid("start_date", str(first), f"is more than {MAX_DAYS} days before end_date; ask for less")
+    return first, last
+
+
+def _models(text: str | None) -> tuple[str, ...]:
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    if len(names) > _MAX_MODELS:
+        raise invalid("models", text, f"names {len(names)} models; at most {_MAX_MODELS}")
+    return tuple(dict.fromkeys(model_id(name, "models") for name in names))
+
+
+def _meta_headers(meta: Meta) -> dict[str, str]:
+    plain = meta.model_dump(mode="json", exclude_none=True)
+    return {f"X-Meta-{name.replace('_', '-').title()}": str(value) for name, value in plain.items()}
+
+
+def _events(rows: list[JourneyRow], earned: list[EarnedRow] | None) -> list[JourneyEvent]:
+    by_touch: dict[str, list[EarnedCredit]] = defaultdict(list)
+    by_conversion: dict[str, list[EarnedCredit]] = defaultdict(list)
+    for row in earned or ():
+        credit = EarnedCredit(
+            model=row.model,
+            conversion_id=row.conversion_id,
+            weight=row.weight,
+            value=amount(row.value_micros),
+            value_micros=row.value_micros,
+            currency=row.currency,
+        )
+        if row.touchpoint_id:
+            by_touch[row.touchpoint_id].append(credit)
+        else:
+            by_conversion[row.conversion_id].append(credit)
+    is_asked = earned is not None
+    return [
+        _touch(row, by_touch[row.event_id] if is_asked else None)
+        if row.kind == "touchpoint"
+        else _conversion(row, by_conversion[row.conversion_id] if is_asked else None)
+        for row in rows
+    ]
+
+
+def _touch(row: JourneyRow, credits_: list[EarnedCredit] | None) -> JourneyEvent:
+    return JourneyEvent(
+        type="touchpoint",
+        event_id=row.event_id,
+        occurred_at=row.occurred_at,
+        channel=row.channel,
+        campaign=row.campaign or None,
+        touch_type=row.touch_type or None,
+        cost=amount(row.cost_micros),
+        cost_micros=row.cost_micros,
+        currency=row.currency or None,
+        credits=credits_,
+    )
+
+
+def _conversion(row: JourneyRow, credits_: list[EarnedCredit] | None) -> JourneyEvent:
+    return JourneyEvent(
+        type="conversion",
+        event_id=row.event_id,
+        occurred_at=row.occurred_at,
+        conversion_id=row.conversion_id,
+        conversion_type=row.conversion_type,
+        order_id=row.order_id or None,
+        value=amount(row.value_micros),
+        value_micros=row.value_micros,
+        currency=row.currency or None,
+        status=row.status,
+        adjusts=row.adjusts or None,
+        credits=credits_,
+    )

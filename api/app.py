@@ -1,0 +1,105 @@
+"""The application factory. Nothing exists before ``create_app`` is called; nothing is connected before a request."""
+
+from __future__ import annotations
+
+import time
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+import anyio
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from api import analytics_routes, attribution_routes, data_routes, health_routes
+from api.clickhouse_store import ClickHouseStore
+from api.docs import TAGS, add_docs
+from api.errors import problem_handlers
+from api.guard import Guard
+from api.offsets import KafkaOffsets, OffsetReader
+from api.services import Services
+from api.settings import INPUT_TOPICS, ApiSettings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from api.store import Store
+
+_CALCULATE_PATH: Final = "/api/v1/attribution/calculate"
+_GZIP_FROM_BYTES: Final = 1_000
+_DESCRIPTION: Final = (
+    "Which touchpoints earned a conversion, and what each channel returned on its spend. "
+    "Amounts come as a number and, exactly, as `…_micros` (1e-6 of a currency unit). Times are UTC. "
+    "Failures are problems as in RFC 9457 (`application/problem+json`)."
+)
+
+
+def create_app(
+    settings: ApiSettings | None = None,
+    *,
+    store: Store | None = None,
+    offsets: OffsetReader | None = None,
+    now: Callable[[], datetime] | None = None,
+) -> FastAPI:
+    """The API.
+
+    Args:
+        settings: from the environment when left out.
+        store: where to read; ClickHouse of the environment when left out.
+        offsets: ends of the topics; Kafka of the settings when left out.
+        now: the clock, aware UTC; the system's when left out.
+
+    Raises:
+        SettingsError: a setting cannot be used.
+    """
+    used = settings or load_settings()
+    services = Services(
+        settings=used,
+        store=store or ClickHouseStore.from_environment(timeout_s=used.request_timeout_s),
+        offsets=offsets
+        or KafkaOffsets(
+            used.kafka_bootstrap_servers,
+            INPUT_TOPICS,
+            timeout_s=used.kafka_timeout_s,
+            cache_s=used.status_cache_s,
+            monotonic=time.monotonic,
+        ),
+        now=now or _utc_now,
+        threads=anyio.CapacityLimiter(used.query_threads),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await anyio.to_thread.run_sync(services.offsets.close)
+        await anyio.to_thread.run_sync(services.store.close)
+
+    app = FastAPI(
+        title="realtime-attribution",
+        version=version("realtime-attribution"),
+        summary="Streaming multi-touch attribution",
+        description=_DESCRIPTION,
+        license_info={"name": "MIT", "identifier": "MIT"},
+        openapi_tags=TAGS,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        exception_handlers=problem_handlers(),
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    for room in (attribution_routes, analytics_routes, data_routes, health_routes):
+        app.include_router(room.build_router())
+    add_docs(app)
+    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM_BYTES)
+    app.add_middleware(
+        Guard,
+        body_limit=lambda path: used.max_calculate_body_bytes if path == _CALCULATE_PATH else used.max_body_bytes,
+        timeout_s=used.request_timeout_s,
+    )
+    return app
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

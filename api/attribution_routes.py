@@ -1,0 +1,127 @@
+"""``/api/v1/attribution``: the models, a calculation on given touchpoints, and a customer's stored results."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from api import cursor as cursors
+from api.calculation import calculate, check_json
+from api.freshness import freshness
+from api.parameters import Cursor, CustomerId, ModelName, model_id, problems
+from api.requests import CalculateIn
+from api.responses import Calculation, Model, ModelList, ModelParameter, Result, ResultCredit, ResultPage, amount
+from api.services import Injected
+from api.settings import ApiSettings
+from api.store import ResultRow
+from attribution.config import DAY_US, AttributionConfig
+from attribution.models.registry import MODELS
+
+
+async def _json_only(request: Request) -> None:
+    check_json(request.headers.get("content-type"))
+
+
+def build_router() -> APIRouter:
+    """The routes of this resource."""
+    router = APIRouter(prefix="/api/v1/attribution", tags=["attribution"])
+
+    @router.get("/models", operation_id="list_models", summary="Every attribution model", responses=problems())
+    async def list_models(services: Injected) -> ModelList:
+        """Ids, rules, formulas and parameters with the values that `calculate` assumes."""
+        return ModelList(models=_models(services.settings))
+
+    @router.post(
+        "/calculate",
+        operation_id="calculate_attribution",
+        summary="Credits of a path that you describe",
+        responses=problems(413, 415, 422, 504),
+        dependencies=[Depends(_json_only)],
+    )
+    async def calculate_attribution(asked: CalculateIn, services: Injected) -> Calculation:
+        """One conversion under several models, by the same core as the stream; nothing is stored.
+
+        Values of one model sum exactly to the conversion's value (`value_micros`). Without a touchpoint inside the
+        lookback window `credits` is empty and `unattributed_value` is the whole value.
+        """
+        return await services.call(calculate, asked, services.settings)
+
+    @router.get(
+        "/results/{customer_id}",
+        operation_id="list_results",
+        summary="Stored credits of a customer's conversions",
+        responses=problems(422, 503, 504),
+    )
+    async def list_results(
+        services: Injected,
+        customer_id: CustomerId,
+        attribution_model: ModelName = None,
+        limit: Annotated[int, Query(ge=1, le=500, description="Results in this page.")] = 100,
+        cursor: Cursor = None,
+    ) -> ResultPage:
+        """One result per conversion and model, newest conversion first. An unknown customer has none."""
+        model = None if attribution_model is None else model_id(attribution_model)
+        after = cursors.decode_result(cursor)
+        meta = await services.call(services.store.meta)
+        rows = await services.call(services.store.results, customer_id, model, after, limit + 1)
+        return ResultPage(
+            customer_id=customer_id,
+            results=[_result(row) for row in rows[:limit]],
+            next_cursor=cursors.encode(rows[limit - 1].key) if len(rows) > limit else None,
+            meta=freshness(meta, services.now(), model=model),
+        )
+
+    return router
+
+
+def _models(settings: ApiSettings) -> list[Model]:
+    plain = AttributionConfig(half_life_us=int(settings.half_life_days * DAY_US))
+    defaults = {
+        "half_life_days": f"{settings.half_life_days:g}",
+        "custom_weights": ", ".join(str(w) for w in plain.custom_weights),
+        "direct_channels": ", ".join(sorted(plain.direct_channels)),
+    }
+    return [
+        Model(
+            id=m.model_id,
+            description=m.description,
+            formula=m.formula,
+            parameters=[
+                ModelParameter(name="lookback_days", default=f"{settings.lookback_days:g}"),
+                *(ModelParameter(name=name, default=defaults.get(name)) for name in m.parameters),
+            ],
+            aliases=list(m.aliases),
+        )
+        for m in MODELS
+    ]
+
+
+def _result(row: ResultRow) -> Result:
+    unattributed = sum(c.value_micros for c in row.credits if not c.touchpoint_id)
+    return Result(
+        conversion_id=row.conversion_id,
+        conversion_type=row.conversion_type,
+        converted_at=row.converted_at,
+        value=amount(row.value_micros),
+        value_micros=row.value_micros,
+        currency=row.currency,
+        model=row.model,
+        rev=row.rev,
+        credits=[
+            ResultCredit(
+                position=c.position,
+                touchpoint_id=c.touchpoint_id,
+                touched_at=c.touched_at,
+                channel=c.channel,
+                campaign=c.campaign or None,
+                weight=c.weight,
+                value=amount(c.value_micros),
+                value_micros=c.value_micros,
+            )
+            for c in row.credits
+            if c.touchpoint_id
+        ],
+        unattributed_value=amount(unattributed),
+        unattributed_value_micros=unattributed,
+    )

@@ -1,0 +1,71 @@
+"""``/docs`` without internet: Swagger UI from files of this package, and an OpenAPI that documents every problem."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi.openapi.utils import get_openapi
+from starlette.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
+
+from api.responses import ProblemBody
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.requests import Request
+
+# addresses are relative, so that the page also works behind a proxy that adds a prefix
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>realtime-attribution API</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="static/swagger-ui.css">
+</head>
+<body>
+<div id="swagger-ui"></div>
+<noscript>This page needs JavaScript. The description itself is at <a href="openapi.json">openapi.json</a>.</noscript>
+<script src="static/swagger-ui-bundle.js"></script>
+<script src="static/docs.js"></script>
+</body>
+</html>
+"""
+
+TAGS: Final = [
+    {"name": "attribution", "description": "Models, calculations and stored credits."},
+    {"name": "analytics", "description": "Channel performance and customer journeys."},
+    {"name": "data", "description": "Freshness and completeness."},
+    {"name": "health", "description": "For load balancers and people who wonder."},
+]
+
+
+def add_docs(app: FastAPI) -> None:
+    """Serve ``/docs``, ``/static`` and a description with the problem schema in it."""
+
+    async def docs_page(request: Request) -> HTMLResponse:  # noqa: ARG001 - the framework's signature
+        return HTMLResponse(_PAGE)
+
+    app.add_route("/docs", docs_page, include_in_schema=False)
+    app.mount("/static", StaticFiles(packages=[("api", "static")]), name="static")
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign] # FastAPI's documented way to extend it
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI description, made once per application."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=app.description,
+            routes=app.routes,
+            tags=app.openapi_tags,
+            license_info=app.license_info,
+        )
+        problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
+        parts = problem.pop("$defs", {})
+        schema.setdefault("components", {}).setdefault("schemas", {}).update({**parts, "ProblemBody": problem})
+        app.openapi_schema = schema
+    return app.openapi_schema

@@ -1,0 +1,180 @@
+"""Every failure of the API as a problem of RFC 9457 (``application/problem+json``).
+
+``Problem`` is raised by routes; ``problem_handlers`` turns it, Starlette's and FastAPI's own errors and the
+stores' ``Unavailable`` into the same shape. Nothing internal (traceback, SQL, address of a dependency) leaves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final, TypeAlias
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.responses import FieldError, ProblemBody
+from api.store import Unavailable
+
+MEDIA_TYPE: Final = "application/problem+json"
+_URN: Final = "urn:realtime-attribution:problem:"
+_SHOWN_CHARS: Final = 100
+
+_SLUGS: Final = {
+    400: "malformed-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    408: "request-timeout",
+    413: "body-too-large",
+    415: "unsupported-media-type",
+    422: "invalid-input",
+    500: "internal",
+    503: "dependency-unavailable",
+    504: "timeout",
+}
+
+Handler: TypeAlias = Callable[[Request, Exception], Awaitable[Response]]
+
+
+class Problem(Exception):  # noqa: N818 - the RFC's own word for it
+    """A failure that the caller is told about."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        dependency: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = list(errors)
+        self.dependency = dependency
+        self.headers = dict(headers or {})
+
+
+def invalid(field: str, value: object, reason: str) -> Problem:
+    """422 for one field."""
+    return Problem(422, f"{field}: {reason}", errors=[FieldError(field=field, value=shown(value), reason=reason)])
+
+
+def shown(value: object) -> str | int | float | bool | None:
+    """A caller's own value, short enough to send back."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and abs(value) < 2**53:
+        return value
+    text = value if isinstance(value, str) else _text(value)
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
+
+
+def _text(value: object) -> str:
+    try:
+        return json.dumps(value, default=str, ensure_ascii=False)
+    except (TypeError, ValueError):
+        return repr(value)
+
+
+def respond(problem: Problem, request_id: str) -> Response:
+    """The problem as an answer."""
+    body = ProblemBody(
+        type=f"{_URN}{_SLUGS.get(problem.status, 'http')}",
+        title=_title(problem.status),
+        status=problem.status,
+        detail=problem.detail,
+        instance=f"urn:uuid:{request_id}",
+        errors=problem.errors or None,
+        dependency=problem.dependency,
+    )
+    return JSONResponse(
+        body.model_dump(mode="json", exclude_none=True, exclude={"errors"})
+        | ({"errors": [_field_error(e) for e in problem.errors]} if problem.errors else {}),
+        status_code=problem.status,
+        media_type=MEDIA_TYPE,
+        headers=problem.headers,
+    )
+
+
+def _field_error(error: FieldError) -> dict[str, Any]:
+    return error.model_dump(mode="json", exclude_unset=True)
+
+
+def _title(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
+
+
+def request_id(request: Request) -> str:
+    """The id that the guard gave this request."""
+    return str(request.scope.get("state", {}).get("request_id", ""))
+
+
+def from_validation(error: RequestValidationError) -> Problem:
+    """FastAPI's validation error with each field, its value and the reason."""
+    errors = [_from_item(item) for item in error.errors()]
+    fields = ", ".join(dict.fromkeys(e.field for e in errors))
+    return Problem(422, f"Invalid input: {fields}.", errors=errors)
+
+
+def _from_item(item: Mapping[str, Any]) -> FieldError:
+    loc = [str(part) for part in item["loc"]]
+    if item["type"] == "json_invalid":
+        where = f"body is not JSON: {item.get('ctx', {}).get('error', 'syntax error')} at character {loc[-1]}"
+        return FieldError(field="body", reason=where)
+    field = ".".join(loc[1:]) or loc[0]
+    reason = str(item["msg"]).removeprefix("Value error, ")
+    if item["type"] == "missing":
+        return FieldError(field=field, reason="is required")
+    return FieldError(field=field, value=shown(item.get("input")), reason=reason)
+
+
+def problem_handlers() -> dict[int | type[Exception], Handler]:
+    """Exception handlers for the application factory."""
+
+    async def on_problem(request: Request, error: Exception) -> Response:
+        return respond(error if isinstance(error, Problem) else Problem(500, "Internal error."), request_id(request))
+
+    async def on_validation(request: Request, error: Exception) -> Response:
+        if not isinstance(error, RequestValidationError):
+            raise error
+        return respond(from_validation(error), request_id(request))
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        detail = {404: f"Nothing is at {request.url.path}.", 405: f"{request.method} is not allowed here."}.get(
+            error.status_code, str(error.detail)
+        )
+        return respond(Problem(error.status_code, detail, headers=error.headers), request_id(request))
+
+    async def on_unavailable(request: Request, error: Exception) -> Response:
+        if not isinstance(error, Unavailable):
+            raise error
+        return respond(unavailable(error), request_id(request))
+
+    return {
+        Problem: on_problem,
+        RequestValidationError: on_validation,
+        HTTPException: on_http,
+        Unavailable: on_unavailable,
+    }
+
+
+def unavailable(error: Unavailable) -> Problem:
+    """503 that names the dependency."""
+    return Problem(
+        503,
+        f"{error.dependency} is unavailable: {error.reason}. Try again in a moment.",
+        dependency=error.dependency,
+        headers={"Retry-After": "2"},
+    )

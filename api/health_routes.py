@@ -1,0 +1,74 @@
+"""``/health`` and ``/ready``: whether the API answers, and whether what it depends on does, by name."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+import anyio
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from api.errors import Problem
+from api.parameters import problems
+from api.responses import DependencyState, Health
+from api.services import Injected, Services
+from api.store import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CHECK_TIMEOUT_S: Final = 2.0
+
+
+def build_router() -> APIRouter:
+    """The routes of this resource."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/health", operation_id="get_health", summary="The API answers", responses=problems())
+    async def get_health(services: Injected) -> Health:
+        """Always 200 while the API itself is alive; `dependencies` says what it would miss."""
+        return await _health(services)
+
+    @router.get(
+        "/ready",
+        operation_id="get_readiness",
+        summary="The API can serve its data",
+        responses=problems(503),
+        response_model=Health,
+    )
+    async def get_readiness(services: Injected) -> Response:
+        """503 while a required dependency is down. Kafka is not required: every report works without it."""
+        health = await _health(services)
+        down = [d for d in health.dependencies if d.required and d.status != "ok"]
+        if down:
+            names = ", ".join(f"{d.name} is unavailable: {d.reason}" for d in down)
+            raise Problem(503, names, dependency=down[0].name, headers={"Retry-After": "2"})
+        return JSONResponse(health.model_dump(mode="json"))
+
+    return router
+
+
+async def _health(services: Services) -> Health:
+    states: dict[str, DependencyState] = {}
+
+    async def check(name: str, required: bool, question: Callable[[], object]) -> None:
+        reason = f"no answer within {_CHECK_TIMEOUT_S:g} s"
+        with anyio.move_on_after(_CHECK_TIMEOUT_S):
+            try:
+                await services.call(question)
+            except Unavailable as error:
+                reason = error.reason
+            else:
+                states[name] = DependencyState(name=name, status="ok", required=required)
+                return
+        states[name] = DependencyState(name=name, status="unavailable", required=required, reason=reason)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(check, "clickhouse", True, services.store.ping)
+        group.start_soon(check, "kafka", False, services.offsets.read)
+    dependencies = [states["clickhouse"], states["kafka"]]
+    is_ok = all(d.status == "ok" for d in dependencies)
+    return Health(
+        status="ok" if is_ok else "degraded", version=version("realtime-attribution"), dependencies=dependencies
+    )

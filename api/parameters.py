@@ -1,0 +1,46 @@
+"""Parameters that several routes share, with their limits, and the problems that every route may answer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, TypeAlias
+
+from fastapi import Path, Query
+
+from api.errors import MEDIA_TYPE, invalid
+from attribution.errors import UnknownModelError
+from attribution.models.registry import resolve
+
+CustomerId: TypeAlias = Annotated[str, Path(min_length=1, max_length=256, examples=["c-42"])]
+ModelName: TypeAlias = Annotated[
+    str | None, Query(max_length=64, description="A model id or alias.", examples=["linear"])
+]
+Cursor: TypeAlias = Annotated[str | None, Query(max_length=2_000, description="`next_cursor` of the page before.")]
+
+
+def model_id(name: str, field: str = "attribution_model") -> str:
+    """The id of a model or alias.
+
+    Raises:
+        Problem: 422 that lists the valid ones.
+    """
+    try:
+        return resolve(name).model_id
+    except UnknownModelError as error:
+        raise invalid(field, name, f"is not a model; {error.way_out}") from None
+
+
+_WORDS: Final = {
+    404: "Nothing is at this path.",
+    406: "None of the accepted media types can be given.",
+    413: "The body is too large.",
+    422: "Input that cannot be used; `errors` names each field, its value and the reason.",
+    500: "Internal error; the server's log has the cause.",
+    503: "A dependency does not answer; `dependency` names it.",
+    504: "No answer within the time limit.",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Documentation of the problems that a route may answer."""
+    schema = {"$ref": "#/components/schemas/ProblemBody"}
+    return {s: {"description": _WORDS[s], "content": {MEDIA_TYPE: {"schema": schema}}} for s in (*statuses, 500)}

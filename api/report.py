@@ -1,0 +1,106 @@
+"""Channel sums as a report: ratios of sums, totals, CSV.
+
+A ratio is ``None`` where its divisor is zero. Totals are computed from summed sums, never from ratios.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from math import fsum
+from typing import Final
+
+from api.errors import Problem
+from api.responses import ChannelPerformance, Performance, amount
+from api.store import ChannelRow
+
+CSV_COLUMNS: Final = (
+    "channel",
+    "conversions",
+    "revenue",
+    "revenue_micros",
+    "spend",
+    "spend_micros",
+    "touchpoints",
+    "cpa",
+    "roas",
+    "roi",
+)
+
+#: A spreadsheet runs a cell that begins so as a formula; channel names come from the outside.
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def channel(row: ChannelRow) -> ChannelPerformance:
+    """One channel with its ratios."""
+    sums = _performance(row.conversions, row.revenue_micros, row.spend_micros, row.touchpoints)
+    return ChannelPerformance(channel=row.channel, **sums.model_dump())
+
+
+def totals(rows: Sequence[ChannelRow]) -> Performance:
+    """All channels together, unattributed included."""
+    return _performance(
+        fsum(r.conversions for r in rows),
+        sum(r.revenue_micros for r in rows),
+        sum(r.spend_micros for r in rows),
+        sum(r.touchpoints for r in rows),
+    )
+
+
+def _performance(conversions: float, revenue: int, spend: int, touchpoints: int) -> Performance:
+    return Performance(
+        conversions=conversions,
+        revenue=amount(revenue),
+        revenue_micros=revenue,
+        spend=amount(spend),
+        spend_micros=spend,
+        touchpoints=touchpoints,
+        cpa=amount(spend) / conversions if conversions else None,
+        roas=revenue / spend if spend else None,
+        roi=(revenue - spend) / spend if spend else None,
+    )
+
+
+def to_csv(channels: Iterable[ChannelPerformance]) -> str:
+    """One line per channel under a header; no totals line, so that a sum over a column is right. Empty: no ratio."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\r\n")
+    writer.writeheader()
+    for row in channels:
+        plain = row.model_dump()
+        name = row.channel
+        plain["channel"] = f"'{name}" if name.startswith(_FORMULA_STARTS) else name
+        writer.writerow(plain)
+    return out.getvalue()
+
+
+def wants_csv(accept: str | None) -> bool:
+    """Whether the client would rather have CSV than JSON (JSON when it does not care).
+
+    Raises:
+        Problem: 406, it accepts neither.
+    """
+    if not accept:
+        return False
+    weights = {kind: _quality(accept, kind) for kind in ("application/json", "text/csv")}
+    if max(weights.values()) == 0:
+        raise Problem(406, "This is given as application/json or text/csv; accept one of them.")
+    return weights["text/csv"] > weights["application/json"]
+
+
+def _quality(accept: str, kind: str) -> float:
+    """The weight that an Accept header gives a type: the most exact range that covers it decides."""
+    main = kind.partition("/")[0]
+    found: dict[str, float] = {}
+    for part in accept.lower().split(","):
+        name, *parameters = (p.strip() for p in part.split(";"))
+        quality = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                try:
+                    quality = float(parameter[2:])
+                except ValueError:
+                    quality = 0.0
+        found[name] = quality
+    return next((found[name] for name in (kind, f"{main}/*", "*/*") if name in found), 0.0)

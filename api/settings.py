@@ -1,0 +1,117 @@
+"""Settings of the API, read from the environment once, by the entry point.
+
+``load_settings`` raises ``SettingsError``: one line per wrong value with the variable, the value and an example.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from attribution.config import DEFAULT_MODELS
+from attribution.models.registry import resolve
+
+#: What a correct value looks like, by environment variable: printed when one is wrong.
+EXAMPLES: Final = {
+    "ATTRIBUTION_API_HOST": "127.0.0.1",
+    "ATTRIBUTION_API_PORT": "8000",
+    "ATTRIBUTION_API_DEFAULT_MODEL": "linear",
+    "ATTRIBUTION_API_REQUEST_TIMEOUT_S": "15",
+    "ATTRIBUTION_API_QUERY_THREADS": "8",
+    "ATTRIBUTION_API_MAX_BODY_BYTES": "200000",
+    "ATTRIBUTION_API_MAX_CALCULATE_BODY_BYTES": "2000000",
+    "ATTRIBUTION_API_KAFKA_TIMEOUT_S": "1",
+    "ATTRIBUTION_API_STATUS_CACHE_S": "1",
+    "ATTRIBUTION_REPORTING_CURRENCY": "USD",
+    "ATTRIBUTION_DEFAULT_MODELS": "first_touch,last_touch,linear",
+    "ATTRIBUTION_LOOKBACK_WINDOW_DAYS": "90",
+    "ATTRIBUTION_HALF_LIFE_DAYS": "7",
+    "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092",
+}
+
+#: Topics whose lag ``/api/v1/data/status`` reports.
+INPUT_TOPICS: Final = (
+    "attribution.touchpoints",
+    "attribution.conversions",
+    "attribution.identities",
+    "attribution.spend",
+    "attribution.erasures",
+)
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used; the message names each variable, its value and an example."""
+
+
+class ApiSettings(BaseSettings):
+    """How the API listens, how long it waits and what it assumes when a caller leaves a parameter out."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ATTRIBUTION_API_", populate_by_name=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8000, ge=0, le=65_535)
+    default_model: str = "linear"
+    request_timeout_s: float = Field(default=15.0, gt=0, le=600)
+    query_threads: int = Field(default=8, ge=1, le=64)
+    max_body_bytes: int = Field(default=200_000, ge=1_000, le=100_000_000)
+    max_calculate_body_bytes: int = Field(default=2_000_000, ge=1_000, le=100_000_000)
+    kafka_timeout_s: float = Field(default=1.0, gt=0, le=60)
+    status_cache_s: float = Field(default=1.0, ge=0, le=60)
+    reporting_currency: str = Field(
+        default="USD", pattern="^[A-Z]{3}$", validation_alias=AliasChoices("ATTRIBUTION_REPORTING_CURRENCY")
+    )
+    default_models: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=DEFAULT_MODELS, min_length=1, validation_alias=AliasChoices("ATTRIBUTION_DEFAULT_MODELS")
+    )
+    lookback_days: float = Field(
+        default=90.0, gt=0, le=3_650, validation_alias=AliasChoices("ATTRIBUTION_LOOKBACK_WINDOW_DAYS")
+    )
+    half_life_days: float = Field(
+        default=7.0, gt=0, le=3_650, validation_alias=AliasChoices("ATTRIBUTION_HALF_LIFE_DAYS")
+    )
+    kafka_bootstrap_servers: str = Field(
+        default="127.0.0.1:9092", min_length=1, validation_alias=AliasChoices("KAFKA_BOOTSTRAP_SERVERS")
+    )
+
+    @field_validator("default_models", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("default_models")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(resolve(name).model_id for name in value))
+
+    @field_validator("default_model")
+    @classmethod
+    def _known_model(cls, value: str) -> str:
+        return resolve(value).model_id
+
+
+def load_settings() -> ApiSettings:
+    """Settings of this process's environment.
+
+    Raises:
+        SettingsError: a value cannot be used.
+    """
+    try:
+        return ApiSettings()
+    except ValidationError as error:
+        raise SettingsError(explain(error)) from None
+
+
+def explain(error: ValidationError) -> str:
+    """One line per wrong setting: variable, reason, example."""
+    lines = []
+    for item in error.errors():
+        field = str(item["loc"][0]) if item["loc"] else "settings"
+        name = field if field in EXAMPLES else f"ATTRIBUTION_API_{field.upper()}"
+        lines.append(f"{name}={item.get('input')!r}: {item['msg']}. Example: {name}={EXAMPLES.get(name, '')}")
+    return "\n".join(lines)

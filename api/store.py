@@ -1,0 +1,197 @@
+"""The port through which the API reads: row types and the ``Store`` protocol.
+
+Amounts are int64 micros, times aware UTC, days dates of conversions (UTC). A store reads the active run only.
+Every method raises ``Unavailable`` when its dependency does not answer, and nothing else for a caller's input:
+an unknown customer, model or currency is an empty answer.
+
+``clickhouse_store.ClickHouseStore`` is the real one, ``testing.MemoryStore`` the double; one contract suite covers both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal, NamedTuple, Protocol
+
+
+class Unavailable(Exception):  # noqa: N818 - a state of a dependency, not a mistake of ours
+    """A dependency does not answer; ``reason`` is fit for a caller (no address, no SQL)."""
+
+    def __init__(self, dependency: str, reason: str) -> None:
+        super().__init__(f"{dependency}: {reason}")
+        self.dependency = dependency
+        self.reason = reason
+
+
+class ResultKey(NamedTuple):
+    """Position in ``results``, which run from the newest conversion to the oldest."""
+
+    converted_at: datetime
+    conversion_id: str
+    model: str
+
+
+class EventKey(NamedTuple):
+    """Position in ``journey``, which runs from the oldest event to the newest."""
+
+    occurred_at: datetime
+    kind: str
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What the numbers stand on. ``None``: nothing was written yet.
+
+    ``as_of``: when the aggregates were built. ``watermark``: the event time up to which every partition that
+    has reported was read. ``model_version``: hash of the parameters of the newest rows.
+    """
+
+    run_id: int
+    as_of: datetime | None
+    watermark: datetime | None
+    model_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRow:
+    """Sums of one channel; ``conversions`` is the sum of weights."""
+
+    channel: str
+    conversions: float
+    revenue_micros: int
+    spend_micros: int
+    touchpoints: int
+
+
+@dataclass(frozen=True, slots=True)
+class TouchCredit:
+    """One touch of a path and its credit; ``position`` starts at 1."""
+
+    position: int
+    touchpoint_id: str
+    touched_at: datetime
+    channel: str
+    campaign: str
+    weight: float
+    value_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """One model's credits of one conversion, in path order."""
+
+    model: str
+    conversion_id: str
+    conversion_type: str
+    converted_at: datetime
+    value_micros: int
+    currency: str
+    rev: int
+    credits: tuple[TouchCredit, ...]
+
+    @property
+    def key(self) -> ResultKey:
+        """Where the next page begins."""
+        return ResultKey(self.converted_at, self.conversion_id, self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyRow:
+    """A touchpoint or a conversion as it was received; absent texts are ``""``."""
+
+    kind: Literal["touchpoint", "conversion"]
+    event_id: str
+    occurred_at: datetime
+    channel: str = ""
+    campaign: str = ""
+    touch_type: str = ""
+    cost_micros: int = 0
+    conversion_type: str = ""
+    order_id: str = ""
+    value_micros: int = 0
+    currency: str = ""
+    status: str = ""
+    adjusts: str = ""
+
+    @property
+    def key(self) -> EventKey:
+        """Where the next page begins."""
+        return EventKey(self.occurred_at, self.kind, self.event_id)
+
+    @property
+    def conversion_id(self) -> str:
+        """Id under which the conversion's credits are stored."""
+        return f"{self.conversion_type}:{self.order_id}" if self.order_id else self.event_id
+
+
+@dataclass(frozen=True, slots=True)
+class EarnedCredit:
+    """What one touch earned from one conversion; ``touchpoint_id`` is ``""`` for the unattributed credit."""
+
+    model: str
+    conversion_id: str
+    touchpoint_id: str
+    weight: float
+    value_micros: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the workers have read one partition: ``offset`` is the next one to read."""
+
+    topic: str
+    partition: int
+    offset: int
+    watermark: datetime | None
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """Records set aside for one reason."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Channel sums with what they leave out: ``other_currencies`` have rows in the period, too."""
+
+    rows: list[ChannelRow]
+    other_currencies: list[str] = field(default_factory=list)
+
+
+class Store(Protocol):
+    """Reads over the active run. Calls block; they may come from several threads at once."""
+
+    def ping(self) -> None:
+        """Return when the store answers."""
+
+    def meta(self) -> Meta:
+        """What the numbers of the active run stand on."""
+
+    def channel_performance(self, start: date, end: date, model: str, currency: str) -> Page:
+        """Sums by channel over conversion days ``start`` to ``end``, both inclusive; the unattributed row always."""
+
+    def results(
+        self, customer_id: str, model: str | None, after: ResultKey | None, limit: int
+    ) -> list[ResultRow]:
+        """At most ``limit`` rows behind ``after``, newest conversion first, then by id and model descending."""
+
+    def journey(self, customer_id: str, after: EventKey | None, limit: int) -> list[JourneyRow]:
+        """At most ``limit`` events behind ``after``, by ``(occurred_at, kind, event_id)``."""
+
+    def earned(self, customer_id: str, models: tuple[str, ...]) -> list[EarnedCredit]:
+        """Every credit of the customer's conversions under the given models."""
+
+    def progress(self) -> list[Progress]:
+        """One row per partition that has reported, by topic and partition."""
+
+    def dead_letters(self) -> list[DeadLetters]:
+        """Counts by reason, the most frequent first, then by name."""
+
+    def close(self) -> None:
+        """Give back connections."""

@@ -1,0 +1,220 @@
+"""A customer's journey: the set of events that concern one id, whatever order they arrived in.
+
+The journey is a pure state machine. ``apply`` merges events and answers which conversions must be
+written (again); what it answers depends on the events and on the resulting set, never on whether an
+event was new, so that a replay after a crash re-emits what it owes. Equal sets have equal credits.
+
+``rev`` counts the events that changed the journey; duplicates leave it as it is. A row with a higher
+``rev`` replaces a row with a lower one.
+
+Bounds: the newest ``max_touchpoints`` touches and the first one are kept (``truncated`` records that
+some were dropped); touches that no conversion may look back at any more, and conversions past their
+retention, are pruned. All times are microseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+import msgspec
+
+from attribution.config import AttributionConfig
+from attribution.conversions import linked_keys, resolve
+from attribution.types import Conversion, ConversionEvent, Touch
+
+#: Conversion types that anchor the W-shaped and full-path models of later conversions.
+MILESTONES: Final = frozenset({"lead_created", "opportunity_created"})
+
+#: First byte of a stored journey. A reader of another format refuses, with the way out.
+FORMAT_VERSION: Final = 1
+
+_Stored: TypeAlias = tuple[int, bool, list[Touch], list[ConversionEvent]]
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Stored).decode
+_NEVER: Final = 1 << 62
+_PREFIX: Final = bytes([FORMAT_VERSION])
+
+
+class UnknownJourneyFormatError(ValueError):
+    """The stored bytes were written by another version of this program."""
+
+
+@dataclass(slots=True)
+class Applied:
+    """What ``Journey.apply`` found: conversions to write, and events that came too late to count."""
+
+    affected: list[Conversion] = field(default_factory=list)
+    late_touches: list[Touch] = field(default_factory=list)
+    late_conversions: list[ConversionEvent] = field(default_factory=list)
+    changed: bool = False
+
+
+class Journey:
+    """The events of one customer: ``touches`` and ``events``, each sorted by ``(at_us, event_id)``."""
+
+    __slots__ = ("_resolved", "events", "rev", "touches", "truncated")
+
+    def __init__(self, stored: _Stored | None = None) -> None:
+        self.rev, self.truncated, self.touches, self.events = stored or (0, False, [], [])
+        self._resolved: list[Conversion] | None = None
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Journey:
+        """Read what ``to_bytes`` wrote.
+
+        Raises:
+            UnknownJourneyFormatError: the first byte names a format that this program does not read.
+        """
+        if raw[0] != FORMAT_VERSION:
+            raise UnknownJourneyFormatError(
+                f"journey bytes have format {raw[0]}, this program reads {FORMAT_VERSION}: run the version that "
+                "wrote them, or replay the topics into a new state directory and changelog"
+            )
+        return cls(_decode(memoryview(raw)[1:]))
+
+    def to_bytes(self) -> bytes:
+        """Bytes of this journey; equal journeys have equal bytes."""
+        return _PREFIX + _encode((self.rev, self.truncated, self.touches, self.events))
+
+    @property
+    def newest_us(self) -> int:
+        """Time of the newest event; 0 for an empty journey."""
+        newest = self.touches[-1][0] if self.touches else 0
+        return max(newest, self.events[-1].at_us) if self.events else newest
+
+    def conversions(self) -> list[Conversion]:
+        """Every conversion with its corrections applied, sorted by ``Conversion.order``."""
+        if self._resolved is None:
+            self._resolved = resolve(self.events)
+        return self._resolved
+
+    def apply(self, touches: Sequence[Touch], events: Sequence[ConversionEvent], config: AttributionConfig) -> Applied:
+        """Merge events of this customer, in any order, duplicates welcome.
+
+        Args:
+            touches: touches as they arrived.
+            events: conversions and corrections as they arrived.
+            config: windows and bounds.
+
+        Returns:
+            the conversions to write: all whose credits these events can have changed.
+        """
+        newest = self.newest_us
+        before = self.rev
+        applied = Applied()
+        if touches:
+            touches = self._split_late_touches(touches, newest - config.horizon_us, applied)
+            self._merge_touches(touches)
+        replaced: list[Conversion] = []
+        if events:
+            events = self._split_late_events(events, newest, config, applied)
+            replaced = self._merge_events(events)
+        self._prune(config)
+        applied.changed = self.rev != before
+        if self.events and (touches or events):
+            applied.affected = self._affected(touches, events, config)
+            applied.affected += replaced
+        return applied
+
+    def _split_late_touches(self, touches: Sequence[Touch], oldest_us: int, applied: Applied) -> Sequence[Touch]:
+        if min(touches)[0] >= oldest_us:
+            return touches
+        known = {t[1] for t in self.touches}
+        applied.late_touches = [t for t in touches if t[0] < oldest_us and t[1] not in known]
+        return [t for t in touches if t[0] >= oldest_us or t[1] in known]
+
+    def _split_late_events(
+        self, events: Sequence[ConversionEvent], newest: int, config: AttributionConfig, applied: Applied
+    ) -> Sequence[ConversionEvent]:
+        """A conversion may be as late as ``allowed_lateness``, a correction as ``conversion_retention``."""
+        known = {e.event_id for e in self.events}
+        oldest, oldest_correction = newest - config.allowed_lateness_us, newest - config.conversion_retention_us
+        kept = []
+        for event in events:
+            limit = oldest_correction if event.adjusts or event.status != "completed" else oldest
+            if event.at_us < limit and event.event_id not in known:
+                applied.late_conversions.append(event)
+            else:
+                kept.append(event)
+        return kept
+
+    def _merge_touches(self, touches: Iterable[Touch]) -> None:
+        mine = self.touches
+        ids = [t[1] for t in mine] if len(mine) < 32 else {t[1] for t in mine}
+        for touch in touches:
+            if touch[1] not in ids:
+                ids.append(touch[1]) if isinstance(ids, list) else ids.add(touch[1])
+                insort(mine, touch)
+                self.rev += 1
+            else:
+                self._keep_smaller(mine, touch)
+
+    def _keep_smaller(self, mine: list[Touch], touch: Touch) -> None:
+        """One id with two contents: the smaller one stays, whichever came first."""
+        index = next(i for i, t in enumerate(mine) if t[1] == touch[1])
+        if touch < mine[index]:
+            del mine[index]
+            insort(mine, touch)
+            self.rev += 1
+
+    def _merge_events(self, events: Iterable[ConversionEvent]) -> list[Conversion]:
+        """Returns conversions that no longer exist because their event was replaced."""
+        mine = self.events
+        by_id = {e.event_id: e for e in mine}
+        replaced: list[ConversionEvent] = []
+        for event in events:
+            old = by_id.get(event.event_id)
+            if old is not None and old <= event:
+                continue
+            if old is not None:
+                replaced.append(old)
+                mine.remove(old)
+            by_id[event.event_id] = event
+            insort(mine, event)
+            self.rev += 1
+            self._resolved = None
+        if not replaced:
+            return []
+        living = {c.conversion_id for c in self.conversions()}
+        return [c for c in resolve(replaced, orphans=True) if c.conversion_id not in living]
+
+    def _prune(self, config: AttributionConfig) -> None:
+        touches, events = self.touches, self.events
+        if len(touches) > config.max_touchpoints + 1:
+            del touches[1 : len(touches) - config.max_touchpoints]
+            self.truncated = True
+        newest = self.newest_us
+        if events and events[0].at_us < newest - config.conversion_retention_us:
+            self.events = [e for e in events if e.at_us >= newest - config.conversion_retention_us]
+            self._resolved = None
+        if touches and touches[0][0] < newest - config.horizon_us:
+            oldest = newest - config.horizon_us
+            if self.events:
+                oldest = min(oldest, self.events[0].at_us - config.lookback_us)
+            if touches[0][0] < oldest:
+                self.touches = [t for t in touches if t[0] >= oldest]
+
+    def _affected(
+        self, touches: Sequence[Touch], events: Sequence[ConversionEvent], config: AttributionConfig
+    ) -> list[Conversion]:
+        """Conversions whose credits these events can have changed (a few more do no harm, one less does)."""
+        conversions = self.conversions()
+        low, high = 1, 0
+        if touches:
+            low, high = min(touches)[0], max(touches)[0] + config.lookback_us
+            if self.truncated and len(self.touches) > 1:
+                low, high = -_NEVER, max(high, self.touches[1][0] + config.lookback_us)
+        keys = linked_keys(events, self.events) if events else frozenset()
+        since = min([_dependent_since(c, config) for c in conversions if c.conversion_id in keys], default=_NEVER)
+        return [c for c in conversions if low <= c.at_us <= high or c.conversion_id in keys or c.at_us >= since]
+
+
+def _dependent_since(conversion: Conversion, config: AttributionConfig) -> int:
+    """From when on other conversions depend on this one: milestones anchor them, resets cut their journeys."""
+    kind = conversion.conversion_type
+    if kind in MILESTONES or kind in config.reset_on_conversion:
+        return min((conversion.at_us, *conversion.former_at_us))
+    return _NEVER

@@ -1,0 +1,1 @@
+"""The rule models: one rule per function, all ids in the registry."""

@@ -1,0 +1,83 @@
+"""This product as a contender of the peer benchmark: an engine, a worker, and a check of what it wrote.
+
+The benchmark gives ``BOOTSTRAP``, ``TOUCHPOINTS_TOPIC``, ``CONVERSIONS_TOPIC``, ``STATE_DIR`` and ``GROUP_ID``.
+The engine (ClickHouse behind its HTTP interface) is a child, so its CPU and memory are counted with the worker's.
+On SIGTERM the worker stops first; then the credits in ClickHouse are checked and appended to
+``ATTRIBUTION_BENCH_OUTPUT`` as one JSON line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from clickhouse.client import connect
+from clickhouse.migrate import migrate
+from clickhouse.settings import ClickHouseSettings
+from embedded.clickhouse import ClickHouse
+
+CHECK = Path(__file__).with_name("check.sql")
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    state, group = Path(os.environ["STATE_DIR"]), os.environ["GROUP_ID"]
+    servers, touchpoints = os.environ["BOOTSTRAP"], os.environ["TOUCHPOINTS_TOPIC"]
+    conversions = os.environ["CONVERSIONS_TOPIC"]
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    engine_dir = state.parent / f"{group}-clickhouse"
+    with ClickHouse(engine_dir) as engine:
+        settings = ClickHouseSettings(url=engine.url, database="bench")
+        client = connect(settings)
+        migrate(client)
+        own_topics(servers, group, touchpoints)
+        worker = subprocess.Popen(
+            [Path(sys.executable).with_name("attribution"), "worker"],
+            env={
+                **os.environ,
+                "KAFKA_BOOTSTRAP_SERVERS": servers,
+                "CLICKHOUSE_URL": engine.url,
+                "CLICKHOUSE_DATABASE": "bench",
+                "ATTRIBUTION_GROUP_ID": group,
+                "ATTRIBUTION_DATA_DIR": str(state),
+                "ATTRIBUTION_TOUCHPOINTS_TOPIC": touchpoints,
+                "ATTRIBUTION_CONVERSIONS_TOPIC": conversions,
+                "ATTRIBUTION_SPEND_TOPIC": f"{group}-spend",
+                "ATTRIBUTION_DEAD_LETTER_TOPIC": f"{group}-dead-letter",
+                "ATTRIBUTION_ALLOWED_LATENESS_DAYS": "30",
+            },
+        )
+        while worker.poll() is None and not stop.wait(0.2):
+            pass
+        if worker.poll() is None:
+            worker.send_signal(signal.SIGTERM)
+        code = worker.wait()
+        if (output := os.environ.get("ATTRIBUTION_BENCH_OUTPUT")) is not None:
+            found = client.query(CHECK.read_text())
+            row = dict(zip(found.column_names, found.result_rows[0], strict=True))
+            with Path(output).open("a") as lines:
+                lines.write(json.dumps({"group": group, "worker_exit": code, **row}) + "\n")
+    sys.exit(0 if stop.is_set() else code or 1)
+
+
+def own_topics(servers: str, group: str, like: str) -> None:
+    """The two topics that the benchmark does not know; their names hold the group, so it deletes them."""
+    admin = AdminClient({"bootstrap.servers": servers})
+    existing = admin.list_topics(timeout=10).topics
+    partitions = len(existing[like].partitions)
+    names = [n for n in (f"{group}-spend", f"{group}-dead-letter") if n not in existing]
+    if names:
+        for future in admin.create_topics([NewTopic(n, partitions, 1) for n in names]).values():
+            future.result()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""``attribution``: one command for everything. Each module of ``cli`` adds its own commands by ``register(app)``."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+import typer
+
+#: Reading order of ``attribution --help``. Modules import what they need inside their commands.
+MODULES: Final = ("stack", "worker", "simulate", "calculate", "store", "serve")
+
+
+def build_app() -> typer.Typer:
+    """The command with all its subcommands."""
+    app = typer.Typer(
+        name="attribution",
+        help="Streaming multi-touch attribution: Kafka in, penny-exact credits in ClickHouse out.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    for module in MODULES:
+        import_module(f"cli.{module}").register(app)
+    return app
+
+
+def main() -> None:
+    """Console script."""
+    build_app()()
+
+
+if __name__ == "__main__":
+    main()

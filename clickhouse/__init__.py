@@ -1,0 +1,1 @@
+"""The store: migrations, queries, rows, writer and client for ClickHouse."""

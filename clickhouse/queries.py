@@ -1,0 +1,113 @@
+"""The queries of the product, one ``.sql`` file each under ``queries/``, with typed server-side parameters only.
+
+``load(name)`` gives the text, ``run(client, name, **parameters)`` a list of rows as dictionaries. Every parameter must be
+given. Money is int micros, times are aware UTC datetimes, days are ``date``. All read the active run through the views.
+
+=============================  ========================================================================================
+query                          parameters -> columns
+=============================  ========================================================================================
+channel_performance            start: date, end: date (both inclusive, by conversion day), model: str, currency: str,
+                               conversion_type: str ("" = all)
+                               -> channel, conversions (sum of weights, float), revenue_micros, spend_micros, touchpoints,
+                               cpa_micros (int or None), roas (float or None), roi (float or None);
+                               most revenue first; the ``unattributed`` row is always there
+channel_performance_totals     same parameters -> one row, same columns without channel
+results_by_customer            customer_id: str, model: str ("" = all), limit: int (credits)
+                               -> columns of the view ``credits``: run_id, model, conversion_id, customer_id,
+                               conversion_type, converted_at, currency, position (from 1), touchpoint_id, touched_at,
+                               channel, campaign, weight, value_micros, rev; by converted_at, conversion_id, model, position
+customer_journey               customer_id: str, limit: int (the newest ones are kept)
+                               -> kind ("touchpoint" or "conversion"), event_id, occurred_at, channel, campaign, touch_type,
+                               source, medium, cost_micros, conversion_type, conversion_id, order_id, status, adjusts,
+                               value_micros, currency; oldest first; texts that do not apply are "", amounts 0
+data_status                    none -> run_id, app, topic, partition, offset (next), watermark (None before the first
+                               event), updated_at; one row per topic and partition of the active run
+dead_letters_by_reason         none -> topic, reason, stage, records, last_failed_at
+meta                           none -> one row: run_id, run_label, config_hash, as_of (None until rollups were built once),
+                               watermark (None before the first event), updated_at (None before the first write), dirty_days,
+                               server_time
+=============================  ========================================================================================
+
+``as_of``: every change marked before it is in the rollups. ``watermark``: the event time up to which all partitions that are
+moving have been read; one without news for a minute does not hold it back.
+
+Raises ``ValueError`` for an unknown query or a wrong set of parameters, and the errors of ``clickhouse.errors``.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from clickhouse.errors import translate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from clickhouse_connect.driver.client import Client
+
+_PARAMETER = re.compile(r"\{(\w+):")
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Every query, sorted."""
+    folder = files("clickhouse") / "queries"
+    return tuple(sorted(f.name.removesuffix(".sql") for f in folder.iterdir() if f.name.endswith(".sql")))
+
+
+@cache
+def load(name: str) -> str:
+    """The text of one query."""
+    if name not in names():
+        raise ValueError(f"query {name!r} does not exist; there are: {', '.join(names())}")
+    return (files("clickhouse") / "queries" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+@cache
+def parameters(name: str) -> frozenset[str]:
+    """The names of the parameters that a query binds."""
+    return frozenset(_PARAMETER.findall(load(name)))
+
+
+def run(client: Client, name: str, **bound: Any) -> list[dict[str, Any]]:
+    """The rows of a query, in its order.
+
+    Raises:
+        ValueError: an unknown query, or parameters that are missing or unknown.
+        SinkUnavailable: the engine cannot answer now.
+        SinkRejected: the engine refuses the query or a value.
+    """
+    sql = _checked(name, bound)
+    try:
+        return list(client.query(sql, parameters=bound).named_results())
+    except ClickHouseError as error:
+        raise translate(error, f"query {name}") from error
+
+
+def execute(client: Client, name: str, **bound: Any) -> None:
+    """Runs a statement that answers nothing.
+
+    Raises:
+        ValueError: an unknown statement, or parameters that are missing or unknown.
+        SinkUnavailable: the engine cannot do it now.
+        SinkRejected: the engine refuses.
+    """
+    sql = _checked(name, bound)
+    try:
+        client.command(sql, parameters=bound)
+    except ClickHouseError as error:
+        raise translate(error, f"statement {name}") from error
+
+
+def _checked(name: str, bound: Mapping[str, Any]) -> str:
+    sql = load(name)
+    wanted = parameters(name)
+    if bound.keys() != wanted:
+        missing, unknown = sorted(wanted - bound.keys()), sorted(bound.keys() - wanted)
+        raise ValueError(f"query {name}: missing parameters {missing}, unknown parameters {unknown}")
+    return sql

@@ -1,0 +1,2 @@
+-- lock   name of the table
+DROP TABLE IF EXISTS {lock:Identifier} SYNC

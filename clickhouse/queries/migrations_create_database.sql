@@ -1,0 +1,2 @@
+-- database   name
+CREATE DATABASE IF NOT EXISTS {database:Identifier}

@@ -1,0 +1,288 @@
+"""Events and credits as Arrow tables, column by column. Pure: no IO, no clock.
+
+Units: names ending in ``_us`` are microseconds since the epoch; money is int64 micros. Each function returns a table
+whose columns are declared in ``clickhouse.tables``. Columns that hold nothing but absent values are left out, the
+table's defaults apply. An empty input gives a table of no rows. Raises ``ValueError`` for a struct without a field that
+the table needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from attribution.config import DAY_US
+from clickhouse.tables import (
+    CONVERSIONS,
+    DEAD_LETTERS,
+    DIRTY_DAYS,
+    RUNS,
+    SPEND,
+    TIMESTAMP_MS,
+    TIMESTAMP_US,
+    TOUCHPOINTS,
+    WORKER_PROGRESS,
+    Column,
+    Table,
+)
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from attribution.types import ConversionCredits
+
+#: ``(customer_id, credits)``
+CustomerCredits: TypeAlias = "tuple[str, ConversionCredits]"
+
+#: Room for offsets below the milliseconds in ``spend.version``: 44 bits of time + 20 bits of offset fit UInt64.
+_OFFSET_SPAN: Final = 1 << 20
+#: ``Date`` counts days in 16 bits; earlier and later times are held at its ends, as ``toDate`` does.
+_LAST_DAY: Final = (1 << 16) - 1
+
+
+class Progress(NamedTuple):
+    """How far a worker is: ``offset`` is the next one to be read, ``watermark_us`` the newest event time there."""
+
+    topic: str
+    partition: int
+    offset: int
+    watermark_us: int
+
+
+class DeadLetter(NamedTuple):
+    """Origin and reason of a refused record; ``recorded_at_us`` is the broker's time of the record."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    field: str
+    detail: str
+    stage: str
+    recorded_at_us: int
+    failed_at_us: int
+    attempts: int
+
+
+def day_of(at_us: int) -> int:
+    """Days since 1970-01-01 (UTC), as ClickHouse's ``toDate`` gives it."""
+    return min(max(at_us // DAY_US, 0), _LAST_DAY)
+
+
+def touchpoint_rows(events: Sequence[msgspec.Struct]) -> pa.Table:
+    """``schemas.events.TouchpointEvent`` as rows of ``touchpoints``."""
+    return _event_table(TOUCHPOINTS, events)
+
+
+def conversion_rows(events: Sequence[msgspec.Struct]) -> pa.Table:
+    """``schemas.events.ConversionWireEvent`` as rows of ``conversions``, corrections included."""
+    return _event_table(CONVERSIONS, events)
+
+
+def spend_rows(events: Sequence[msgspec.Struct]) -> pa.Table:
+    """``schemas.events.SpendEvent`` as rows of ``spend``; of two for the same key the one that arrived later wins.
+
+    Arrival is the broker's time in milliseconds; within one millisecond of one partition the higher offset wins.
+    """
+    return _event_table(SPEND, events)
+
+
+def progress_rows(app: str, entries: Sequence[Progress], *, run_id: int) -> pa.Table:
+    """Rows of ``worker_progress``, stamped by the server."""
+    topics, partitions, offsets, watermarks = zip(*entries, strict=True) if entries else ((), (), (), ())
+    n = len(entries)
+    return _table(
+        WORKER_PROGRESS,
+        {
+            "run_id": [run_id] * n,
+            "app": [app] * n,
+            "topic": topics,
+            "partition": partitions,
+            "offset": offsets,
+            "watermark_us": watermarks,
+        },
+    )
+
+
+def dead_letter_rows(letters: Sequence[DeadLetter]) -> pa.Table:
+    """Rows of ``dead_letters``."""
+    columns: dict[str, Any] = {name: [getattr(x, name) for x in letters] for name in DeadLetter._fields}
+    for name in ("recorded_at", "failed_at"):
+        columns[name] = _milliseconds(columns.pop(f"{name}_us"))
+    return _table(DEAD_LETTERS, columns)
+
+
+def dirty_day_rows(credits_: Sequence[CustomerCredits], *, run_id: int) -> pa.Table:
+    """The days whose rows ``attribution_rows`` changes, each once; stamped by the server."""
+    days = {day_of(at) for _, c in credits_ for at in (c.conversion.at_us, *c.conversion.former_at_us)}
+    return dirty_days(sorted(days), run_id=run_id)
+
+
+def dirty_days(days: Sequence[int], *, run_id: int) -> pa.Table:
+    """Marks for given days (since 1970-01-01), for instance to rebuild a range."""
+    return _table(DIRTY_DAYS, {"run_id": [run_id] * len(days), "day": days})
+
+
+def run_rows(run_id: int, *, label: str, models: Sequence[str], config_hash: str, config_json: str) -> pa.Table:
+    """The one row of ``runs`` that describes a run; stamped by the server, the last one wins."""
+    return _table(
+        RUNS,
+        {
+            "run_id": [run_id],
+            "label": [label],
+            "models": [list(models)],
+            "config_hash": [config_hash],
+            "config": [config_json],
+        },
+    )
+
+
+def attribution_rows(
+    credits_: Sequence[CustomerCredits], *, run_id: int, config_hash: str, emitted_at_us: int
+) -> pa.Table:
+    """Rows of ``attributions``: one per conversion and model, with parallel lists over the touches.
+
+    A conversion that is not live gives a deleted row per model. So does every former day of a conversion, because
+    the day is part of the row's key; a former day equal to the present one gives none. ``rev`` decides between
+    rows of one key.
+    """
+    entries = [*credits_, *_former(credits_)]
+    items = [c for _, c in entries]
+    conversions = [c.conversion for c in items]
+    live = [c for c in items if c.conversion.is_live]
+    is_live = np.fromiter((c.is_live for c in conversions), np.bool_, len(conversions))
+    n_models = np.fromiter((len(c.models) for c in items), np.int64, len(items))
+    n_touches = np.fromiter((len(c.touches) if c.conversion.is_live else 0 for c in items), np.int64, len(items))
+
+    row = np.repeat(np.arange(len(items)), n_models)
+    taken = pa.array(row)
+    row_offsets = _offsets(n_touches[row])
+    touches = list(chain.from_iterable(c.touches for c in live))
+    at, ids, channels, campaigns = zip(*touches, strict=True) if touches else ((), (), (), ())
+    base_offsets = _offsets(n_touches)
+
+    def per_row(values: Iterable[Any], kind: pa.DataType | None = None) -> pa.Array:
+        return pa.array(values, kind).take(taken)
+
+    def touch_list(values: pa.Array) -> pa.Array:
+        return pa.ListArray.from_arrays(base_offsets, values).take(taken)
+
+    def credit_list(values: Iterable[Iterable[Iterable[Any]]], kind: type) -> pa.Array:
+        flat = chain.from_iterable(chain.from_iterable(values))
+        return pa.ListArray.from_arrays(row_offsets, pa.array(np.fromiter(flat, kind, row_offsets[-1].as_py())))
+
+    columns = {
+        "run_id": pa.array(np.full(len(row), run_id, np.uint32)),
+        "model": pa.array(list(chain.from_iterable(c.models for c in items)), pa.string()),
+        "conversion_id": per_row([c.conversion_id for c in conversions], pa.string()),
+        "customer_id": per_row([customer_id for customer_id, _ in entries], pa.string()),
+        "conversion_type": per_row([c.conversion_type for c in conversions], pa.string()),
+        "converted_at": per_row([c.at_us for c in conversions], pa.int64()).cast(TIMESTAMP_US),
+        "value_micros": per_row([c.value_micros for c in conversions], pa.int64()),
+        "currency": per_row([c.currency for c in conversions], pa.string()),
+        "t.id": touch_list(pa.array(ids, pa.string())),
+        "t.at": touch_list(pa.array(at, pa.int64()).cast(TIMESTAMP_US)),
+        "t.channel": touch_list(pa.array(channels, pa.string())),
+        "t.campaign": touch_list(pa.array(campaigns, pa.string())),
+        "t.weight": credit_list((c.weights for c in live), np.float64),
+        "t.value_micros": credit_list((c.micros for c in live), np.int64),
+        "fallback": pa.array(list(chain.from_iterable(_fallbacks(c) for c in items)), pa.string()),
+        "truncated": per_row(np.fromiter((c.truncated for c in items), np.uint8, len(items))),
+        "config_hash": pa.array([config_hash] * len(row), pa.string()),
+        "rev": per_row([c.rev for c in items], pa.uint64()),
+        "is_deleted": pa.array(~is_live[row]).cast(pa.uint8()),
+        "emitted_at": pa.array(np.full(len(row), emitted_at_us // 1_000)).cast(TIMESTAMP_MS),
+    }
+    return pa.Table.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _former(credits_: Sequence[CustomerCredits]) -> list[CustomerCredits]:
+    """A deletion for each day, other than the present one, on which a conversion was perhaps written."""
+    found: list[CustomerCredits] = []
+    for customer_id, c in credits_:
+        if not c.conversion.former_at_us:
+            continue
+        by_day = {day_of(at): at for at in c.conversion.former_at_us}
+        by_day.pop(day_of(c.conversion.at_us), None)
+        for at in by_day.values():
+            gone = replace(c.conversion, at_us=at, is_live=False, former_at_us=())
+            found.append((customer_id, replace(c, conversion=gone, touches=(), weights=(), micros=())))
+    return found
+
+
+def _fallbacks(c: ConversionCredits) -> Iterable[str]:
+    return c.fallbacks if len(c.fallbacks) == len(c.models) else repeat("", len(c.models))
+
+
+def _offsets(lengths: npt.NDArray[np.int64]) -> pa.Array:
+    offsets = np.zeros(len(lengths) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    return pa.array(offsets)
+
+
+def _milliseconds(us: Iterable[int]) -> pa.Array:
+    return pa.array([x // 1_000 for x in us], pa.int64()).cast(TIMESTAMP_MS)
+
+
+def _version(received_at_us: Sequence[int], offsets: Sequence[int]) -> pa.Array:
+    return pa.array(
+        [us // 1_000 * _OFFSET_SPAN + o % _OFFSET_SPAN for us, o in zip(received_at_us, offsets, strict=True)],
+        pa.uint64(),
+    )
+
+
+def _days(days: Sequence[int]) -> pa.Array:
+    return pa.array(days, pa.int32()).cast(pa.date32())
+
+
+def _event_table(table: Table, events: Sequence[msgspec.Struct]) -> pa.Table:
+    """Columns of ``table`` from the struct fields of the same name; ``x_at`` is read from ``x_at_us``."""
+    if not events:
+        return _table(table, {column.name: [] for column in table.columns})
+    fields = dict(
+        zip(events[0].__struct_fields__, zip(*map(msgspec.structs.astuple, events), strict=True), strict=True)
+    )
+    if table is SPEND and {"spend_day", "received_at_us", "offset"} <= fields.keys():
+        fields["spend_date"] = fields["spend_day"]
+        fields["version"] = _version(fields["received_at_us"], fields["offset"])
+    names: list[str] = []
+    arrays: list[pa.Array] = []
+    for column in table.columns:
+        values = fields.get(f"{column.name}_us" if column.name.endswith("_at") else column.name)
+        if values is None:
+            raise ValueError(
+                f"{table.name}.{column.name}: {type(events[0]).__name__} has no such field; "
+                f"give the event type that belongs to this table"
+            )
+        if column.optional and not any(values):
+            continue
+        names.append(column.name)
+        arrays.append(_array(column, values))
+    return pa.Table.from_arrays(arrays, names=names)
+
+
+def _table(table: Table, columns: dict[str, Any]) -> pa.Table:
+    """The declared columns that are given, in declared order."""
+    present = [column for column in table.columns if column.name in columns]
+    return pa.Table.from_arrays(
+        [_array(column, columns[column.name]) for column in present], names=[column.name for column in present]
+    )
+
+
+def _array(column: Column, values: Any) -> pa.Array:
+    kind = column.arrow_type
+    if isinstance(values, pa.Array):
+        return values
+    if pa.types.is_timestamp(kind):
+        return pa.array(values, pa.int64()).cast(kind)
+    if pa.types.is_date(kind):
+        return _days(values)
+    if pa.types.is_map(kind):
+        return pa.array([list(v.items()) if v else [] for v in values], kind)
+    return pa.array(values, kind)

@@ -1,0 +1,1 @@
+"""Seeded events with known truth, and the producer that sends them."""

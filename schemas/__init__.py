@@ -1,0 +1,1 @@
+"""The wire: Avro files, topics, golden examples, one codec for JSON and Avro."""

@@ -1,0 +1,66 @@
+"""A record as the broker hands it over, and the verdict on one that is no event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from schemas.reasons import DROP_REASONS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from schemas.reasons import Reason
+
+#: Longest rendering of a foreign value inside a message.
+SHOWN_CHARS: Final = 80
+
+
+class RawRecord(Protocol):
+    """What the codec reads of a record; aiokafka's ``ConsumerRecord`` has this shape. ``timestamp`` is milliseconds."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that is no event. ``detail`` never holds an id or more than 80 characters of any value."""
+
+    record: RawRecord
+    reason: Reason
+    field: str
+    detail: str
+
+    @property
+    def is_drop(self) -> bool:
+        """True for a correct outcome that is only counted; False for an error that becomes a dead letter."""
+        return self.reason in DROP_REASONS
+
+
+class InvalidRecordError(Exception):
+    """Raised inside the codec for a record that cannot become an event; the codec turns it into ``Rejected``."""
+
+    def __init__(self, reason: Reason, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}" if field else detail)
+        self.reason: Reason = reason
+        self.field = field
+        self.detail = detail
+
+
+def shown(value: object) -> str:
+    """A value shortened for a message."""
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "…"

@@ -1,0 +1,1 @@
+"""The stream: Faust wiring, chunked transport, journey table, pipeline."""

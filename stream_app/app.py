@@ -1,0 +1,127 @@
+"""The Faust application, made by a factory: one agent, one table, the chunked transport."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import faust
+from yarl import URL
+
+from schemas.codec import Codec
+from schemas.sources import build_codec
+from stream_app.deadletter import DeadLetters
+from stream_app.pipeline import Batch, Pipeline, Source, Sources
+from stream_app.recovery import TableManager
+from stream_app.settings import WorkerSettings
+from stream_app.state import DurableState
+from stream_app.tables import JourneyTable
+from stream_app.transport import Consumer, Epoch, Transport
+
+
+class AttributionApp(faust.App):
+    """A Faust application that knows its settings and its journeys."""
+
+    worker_settings: WorkerSettings
+    journeys: JourneyTable
+    pipeline: Pipeline
+    on_ready: Callable[[set[int]], None]
+    on_not_ready: Callable[[], None]
+
+
+def create_app(
+    settings: WorkerSettings,
+    *,
+    write_rows: Callable[[Batch], None],
+    fail_stop: Callable[[BaseException], None],
+    clock_us: Callable[[], int],
+) -> AttributionApp:
+    """Build a worker's application; nothing is opened or connected before it starts.
+
+    Args:
+        settings: where everything is and what is computed.
+        write_rows: puts a batch into ClickHouse; blocks until it is there.
+        fail_stop: ends the process without committing.
+        clock_us: wall clock, microseconds.
+    """
+    url = URL(f"kafka://{settings.bootstrap_servers.replace(',', ';kafka://')}")
+    app = AttributionApp(
+        settings.group_id,
+        broker=url,
+        store="rocksdb://",
+        datadir=str(settings.data_dir),
+        TableManager=TableManager,
+        autodiscover=False,
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        topic_replication_factor=1,
+        table_standby_replicas=0,
+        stream_wait_empty=True,
+        stream_recovery_delay=0.0,
+        broker_max_poll_records=settings.epoch_records,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=min(3.0, settings.session_timeout_s / 4),
+        broker_request_timeout=max(90.0, settings.session_timeout_s * 2),
+        consumer_max_fetch_size=settings.fetch_bytes,
+        consumer_auto_offset_reset="earliest",
+    )
+    app.transport = Transport([url], app, loop=None)
+    app.worker_settings = settings
+    app.on_ready = lambda _: None
+    app.on_not_ready = lambda: None
+    events = app.topic(*settings.source_topics, acks=False, maxsize=1, key_type=bytes, value_type=bytes)
+    app.journeys = JourneyTable(
+        app, name="journeys", key_type=bytes, value_type=bytes, cache_mb=settings.state_cache_mb
+    )
+    app.tables.add(app.journeys)
+    app.pipeline = _pipeline(app, settings, write_rows, clock_us)
+
+    @app.agent(events, name="attribute")
+    async def attribute(epochs: AsyncIterator[Epoch]) -> None:
+        async for epoch in epochs:
+            try:
+                await app.pipeline.run(epoch, fail_stop)
+            except Exception as error:  # noqa: BLE001  # a restarted agent would skip the epoch
+                fail_stop(error)
+
+    return app
+
+
+def _pipeline(
+    app: AttributionApp, settings: WorkerSettings, write_rows: Callable[[Batch], None], clock_us: Callable[[], int]
+) -> Pipeline:
+    dead_letters: list[DeadLetters] = []
+
+    def write_dead_letters(rejected: Any) -> None:
+        if not dead_letters:
+            dead_letters.append(DeadLetters(settings.bootstrap_servers, settings.dead_letter_topic, clock_us))
+        dead_letters[0].write(rejected)
+
+    def state(partition: int) -> DurableState:
+        manager: Any = app.tables
+        return DurableState(manager.recovery.logs[partition], app.journeys.data.partition(partition))
+
+    def consumer() -> Consumer:
+        found = app.consumer
+        if not isinstance(found, Consumer):
+            raise TypeError("the chunked transport is not in place")
+        return found
+
+    def codec(kind: Any) -> Codec:
+        return build_codec(kind, rules_file=settings.channel_rules, registry_url=settings.schema_registry_url)
+
+    return Pipeline(
+        config=settings.attribution_config(),
+        sources=Sources(
+            touchpoints=Source(settings.touchpoints_topic, codec("touchpoint")),
+            conversions=Source(settings.conversions_topic, codec("conversion")),
+            spend=Source(settings.spend_topic, codec("spend")),
+        ),
+        state=state,
+        consumer=consumer,
+        write_dead_letters=write_dead_letters,
+        write_rows=write_rows,
+        threads=ThreadPoolExecutor(8, thread_name_prefix="epoch"),
+    )

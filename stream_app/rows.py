@@ -1,0 +1,91 @@
+"""From a batch to ClickHouse: facts, credits, then the marks that say they are there."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from clickhouse import rows
+from clickhouse.writer import Writer, write_with_backoff
+from schemas.records import Rejected
+from stream_app.deadletter import stage
+from stream_app.pipeline import Batch
+from stream_app.settings import WorkerSettings
+
+
+class RowWriter:
+    """Builds the rows of a batch and inserts them; waits while ClickHouse is away, drops nothing."""
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        *,
+        writer: Writer,
+        clock_us: Callable[[], int],
+        is_stopping: Callable[[], bool],
+    ) -> None:
+        self._settings = settings
+        self._writer, self._clock_us, self._is_stopping = writer, clock_us, is_stopping
+        self._newest_us: dict[Any, int] = {}
+        self._config_hash = settings.attribution_config().config_hash()
+
+    def write(self, batch: Batch) -> None:
+        """Blocking. Raises when the rows are refused, or when the worker stops before they are taken."""
+        tables = self.tables(batch)
+        write_with_backoff(self._writer, tables, sleep=time.sleep, should_stop=self._is_stopping)
+
+    def tables(self, batch: Batch) -> dict[str, Any]:
+        """One Arrow table per ClickHouse table; the writer knows their order."""
+        now = self._clock_us()
+        run_id = self._settings.run_id
+        return {
+            "touchpoints": rows.touchpoint_rows(batch.touchpoints),
+            "conversions": rows.conversion_rows(batch.conversions),
+            "spend": rows.spend_rows(batch.spend),
+            "attributions": rows.attribution_rows(
+                batch.credits, run_id=run_id, config_hash=self._config_hash, emitted_at_us=now
+            ),
+            "dead_letters": rows.dead_letter_rows([dead_letter(r, now) for r in batch.rejected]),
+            "dirty_days": rows.dirty_day_rows(batch.credits, run_id=run_id),
+            "worker_progress": rows.progress_rows(self._settings.group_id, self._progress(batch), run_id=run_id),
+        }
+
+    def describe_run(self) -> None:
+        """Say in ``runs`` with which parameters this run is computed."""
+        config = self._settings.attribution_config()
+        table = rows.run_rows(
+            self._settings.run_id,
+            label="live" if self._settings.run_id == 1 else self._settings.group_id,
+            models=config.models,
+            config_hash=self._config_hash,
+            config_json=json.dumps(config.as_dict(), sort_keys=True),
+        )
+        write_with_backoff(self._writer, {"runs": table}, sleep=time.sleep, should_stop=self._is_stopping)
+
+    def _progress(self, batch: Batch) -> list[rows.Progress]:
+        """Where the worker is on each partition; the newest event time never goes back."""
+        entries = []
+        for tp, offset in batch.epoch.end.items():
+            newest = max(self._newest_us.get(tp, 0), batch.newest_us.get((tp.topic, tp.partition), 0))
+            self._newest_us[tp] = newest
+            entries.append(rows.Progress(tp.topic, tp.partition, offset, newest))
+        return entries
+
+
+def dead_letter(item: Rejected, failed_at_us: int) -> rows.DeadLetter:
+    """Origin and reason of a rejected record."""
+    record = item.record
+    return rows.DeadLetter(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        reason=item.reason,
+        field=item.field,
+        detail=item.detail,
+        stage=stage(item.reason),
+        recorded_at_us=record.timestamp * 1000,
+        failed_at_us=failed_at_us,
+        attempts=1,
+    )

@@ -1,0 +1,106 @@
+"""Settings of a worker, from the environment. A wrong value stops the start: field, value, example."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from attribution.config import DAY_US, DEFAULT_MODELS, AttributionConfig
+from attribution.models.registry import resolve
+
+CommaList = Annotated[tuple[str, ...], NoDecode]
+
+
+class WorkerSettings(BaseSettings):
+    """Every setting has the product's environment name as its alias; ``.env.example`` lists them with their meaning."""
+
+    model_config = SettingsConfigDict(populate_by_name=True, extra="ignore")
+
+    bootstrap_servers: str = Field("127.0.0.1:9092", alias="KAFKA_BOOTSTRAP_SERVERS", examples=["broker-1:9092"])
+    group_id: str = Field("attribution", alias="ATTRIBUTION_GROUP_ID", min_length=1, examples=["attribution"])
+    data_dir: Path = Field(Path("data/worker-0"), alias="ATTRIBUTION_DATA_DIR", examples=["/var/lib/attribution/0"])
+    run_id: int = Field(1, alias="ATTRIBUTION_RUN_ID", ge=1, le=2**32 - 1, examples=[1])
+
+    touchpoints_topic: str = Field("attribution.touchpoints", alias="ATTRIBUTION_TOUCHPOINTS_TOPIC")
+    conversions_topic: str = Field("attribution.conversions", alias="ATTRIBUTION_CONVERSIONS_TOPIC")
+    spend_topic: str = Field("attribution.spend", alias="ATTRIBUTION_SPEND_TOPIC")
+    dead_letter_topic: str = Field("attribution.dead_letter", alias="ATTRIBUTION_DEAD_LETTER_TOPIC")
+    schema_registry_url: str = Field("", alias="SCHEMA_REGISTRY_URL", examples=["http://registry:8081"])
+    channel_rules: Path | None = Field(None, alias="ATTRIBUTION_CHANNEL_RULES", examples=["rules.yaml"])
+
+    models: CommaList = Field(DEFAULT_MODELS, alias="ATTRIBUTION_DEFAULT_MODELS", examples=["linear,time_decay"])
+    lookback_window_days: float = Field(
+        90, alias="ATTRIBUTION_LOOKBACK_WINDOW_DAYS", gt=0, le=3650, allow_inf_nan=False, examples=[90]
+    )
+    half_life_days: float = Field(
+        7, alias="ATTRIBUTION_HALF_LIFE_DAYS", gt=0, le=3650, allow_inf_nan=False, examples=[7]
+    )
+    custom_weights: CommaList = Field(
+        ("0.4", "0.2", "0.4"), alias="ATTRIBUTION_CUSTOM_WEIGHTS", examples=["0.4,0.2,0.4"]
+    )
+    exclude_channels: CommaList = Field((), alias="ATTRIBUTION_EXCLUDE_CHANNELS", examples=["direct,internal"])
+    reset_on_conversion: CommaList = Field((), alias="ATTRIBUTION_RESET_ON_CONVERSION", examples=["purchase"])
+    max_touchpoints: int = Field(1_000, alias="ATTRIBUTION_MAX_TOUCHPOINTS", ge=2, le=100_000, examples=[1000])
+    allowed_lateness_days: float = Field(30, alias="ATTRIBUTION_ALLOWED_LATENESS_DAYS", ge=0, le=3650, examples=[30])
+    conversion_retention_days: float = Field(
+        400, alias="ATTRIBUTION_CONVERSION_RETENTION_DAYS", gt=0, le=36500, examples=[400]
+    )
+
+    epoch_records: int = Field(20_000, alias="ATTRIBUTION_EPOCH_RECORDS", ge=1, le=200_000, examples=[20000])
+    fetch_bytes: int = Field(4 << 20, alias="ATTRIBUTION_FETCH_BYTES", ge=1 << 10, examples=[4194304])
+    session_timeout_s: float = Field(10.0, alias="ATTRIBUTION_SESSION_TIMEOUT_S", ge=1, le=1800, examples=[10])
+    state_cache_mb: int = Field(256, alias="ATTRIBUTION_STATE_CACHE_MB", ge=8, examples=[256])
+    sink_timeout_s: float = Field(0, alias="ATTRIBUTION_SINK_TIMEOUT_S", ge=0, examples=[0])
+    log_level: str = Field("warning", alias="ATTRIBUTION_LOG_LEVEL", pattern="^(debug|info|warning|error)$")
+
+    @field_validator("models", "custom_weights", "exclude_channels", "reset_on_conversion", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
+
+    @field_validator("models")
+    @classmethod
+    def _known_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("name at least one model")
+        return tuple(dict.fromkeys(resolve(v).id for v in value))
+
+    @field_validator("custom_weights")
+    @classmethod
+    def _three_weights(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            weights = [Decimal(v) for v in value]
+        except InvalidOperation as error:
+            raise ValueError("weights are decimal numbers") from error
+        if len(weights) != 3 or any(not w.is_finite() or w < 0 for w in weights) or not any(weights):
+            raise ValueError("three weights (first, middle, last), none negative, not all zero")
+        return value
+
+    def attribution_config(self) -> AttributionConfig:
+        """The parameters of the core."""
+        first, middle, last = (Decimal(w) for w in self.custom_weights)
+        return AttributionConfig(
+            models=self.models,
+            lookback_us=round(self.lookback_window_days * DAY_US),
+            half_life_us=round(self.half_life_days * DAY_US),
+            custom_weights=(first, middle, last),
+            exclude_channels=frozenset(c.casefold() for c in self.exclude_channels),
+            reset_on_conversion=frozenset(self.reset_on_conversion),
+            max_touchpoints=self.max_touchpoints,
+            allowed_lateness_us=round(self.allowed_lateness_days * DAY_US),
+            conversion_retention_us=round(self.conversion_retention_days * DAY_US),
+        )
+
+    @property
+    def source_topics(self) -> tuple[str, ...]:
+        """Topics that a worker reads, all with the same number of partitions."""
+        return (self.touchpoints_topic, self.conversions_topic, self.spend_topic)
+
+    @property
+    def changelog_topic(self) -> str:
+        """Compacted topic that holds every journey; its name follows from the group."""
+        return f"{self.group_id}-journeys-changelog"

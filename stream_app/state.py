@@ -1,0 +1,24 @@
+"""Durable journeys of one partition: the changelog first, awaited, then the local store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from stream_app.changelog import PartitionLog
+from stream_app.tables import PartitionState
+
+
+class DurableState:
+    """The store is never ahead of the changelog: what was not acknowledged is not stored."""
+
+    def __init__(self, log: PartitionLog, store: PartitionState) -> None:
+        self._log, self._store = log, store
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Journey bytes per key, None for an unknown customer."""
+        return self._store.get_many(keys) if keys else []
+
+    def write(self, journeys: Mapping[bytes, bytes | None]) -> None:
+        """Blocking; raises ``FencedError`` when another worker has the partition."""
+        offset = self._log.write(journeys)
+        self._store.write(journeys, offset)

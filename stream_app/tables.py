@@ -1,0 +1,150 @@
+"""The journey table: one RocksDB per partition, read and written in batches.
+
+Next to the journeys each partition keeps one number, the changelog offset up to which it is complete;
+journeys and number are written in one atomic batch. Restoring starts behind that offset.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import faust
+import rocksdict
+from faust.stores import rocksdb as faust_rocksdb
+from faust.types import TP
+
+#: Not a customer id: those are UTF-8 without NUL. Holds the offset of the last changelog record applied.
+OFFSET_KEY = b"__faust\0offset__"
+
+
+def open_options(write_buffer_mb: int = 32) -> rocksdict.Options:
+    """RocksDB options of one partition: point reads with a bloom filter, lz4, no fsync per write."""
+    options = rocksdict.Options(raw_mode=True)
+    options.create_if_missing(create_if_missing=True)
+    options.set_write_buffer_size(write_buffer_mb << 20)
+    options.set_max_write_buffer_number(3)
+    options.set_max_open_files(256)
+    options.set_compression_type(rocksdict.DBCompressionType.lz4())
+    options.set_max_background_jobs(2)
+    options.set_keep_log_file_num(2)
+    return options
+
+
+def table_options(cache: rocksdict.Cache) -> rocksdict.BlockBasedOptions:
+    """Blocks of all partitions share one cache."""
+    blocks = rocksdict.BlockBasedOptions()
+    blocks.set_block_cache(cache)
+    blocks.set_bloom_filter(10, block_based=False)
+    return blocks
+
+
+class PartitionState:
+    """The journeys of one partition."""
+
+    def __init__(self, path: Path, cache: rocksdict.Cache) -> None:
+        self.path = path
+        options = open_options()
+        options.set_block_based_table_factory(table_options(cache))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = rocksdict.Rdict(str(path), options=options)
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Journey bytes per key, None for an unknown customer."""
+        return cast(list[bytes | None], self._db.get(list(keys)))
+
+    def write(self, journeys: Mapping[bytes, bytes | None], changelog_offset: int | None) -> None:
+        """Store journeys (None deletes) and the changelog offset, atomically."""
+        batch = rocksdict.WriteBatch(raw_mode=True)
+        put = batch.put
+        for key, value in journeys.items():
+            if value is None:
+                batch.delete(key)
+            else:
+                put(key, value)
+        if changelog_offset is not None:
+            put(OFFSET_KEY, str(changelog_offset).encode())
+        self._db.write(batch)
+
+    def changelog_offset(self) -> int | None:
+        """Offset of the last changelog record that this state holds."""
+        raw = self._db.get(OFFSET_KEY)
+        return None if raw is None else int(raw)
+
+    def items(self) -> Iterable[tuple[bytes, bytes]]:
+        """Every journey, in key order."""
+        for key, value in self._db.items():
+            if key != OFFSET_KEY:
+                yield cast(bytes, key), value
+
+    def close(self) -> None:
+        """Release the files for another owner."""
+        self._db.close()
+
+
+class JourneyStore(faust_rocksdb.Store):
+    """Faust's view of the partitions: it opens them on assignment and closes them on revocation."""
+
+    offset_key = OFFSET_KEY
+    _dbs: dict[int, PartitionState]
+
+    def use_cache(self, cache: rocksdict.Cache) -> None:
+        """Share one block cache among the partitions."""
+        self._cache = cache
+
+    def partition(self, partition: int) -> PartitionState:
+        """State of an assigned partition."""
+        state: PartitionState = self._db_for_partition(partition)
+        return state
+
+    def wipe(self, partition: int) -> PartitionState:
+        """Delete the files of a partition and open it empty."""
+        state = self._dbs.pop(partition, None)
+        if state is not None:
+            state.close()
+        shutil.rmtree(self.partition_path(partition), ignore_errors=True)
+        return self.partition(partition)
+
+    def persisted_offset(self, tp: TP) -> int | None:
+        """Faust's name for the changelog offset."""
+        return self.partition(tp.partition).changelog_offset()
+
+    def revoke_partitions(self, table: Any, tps: set[TP]) -> None:
+        """Close what another worker may open now."""
+        for tp in tps:
+            if tp.topic in table.changelog_topic.topics and (state := self._dbs.pop(tp.partition, None)):
+                state.close()
+
+    async def stop(self) -> None:
+        """Close every partition."""
+        while self._dbs:
+            self._dbs.popitem()[1].close()
+
+    def _open_for_partition(self, partition: int) -> PartitionState:
+        return PartitionState(self.partition_path(partition), self._cache)
+
+
+class JourneyTable(faust.Table[bytes, bytes]):
+    """Names the changelog and takes part in Faust's assignment; the pipeline uses ``data`` directly."""
+
+    def __init__(self, *args: Any, cache_mb: int = 256, **kwargs: Any) -> None:
+        self._cache = rocksdict.Cache(cache_mb << 20)
+        super().__init__(*args, **kwargs)
+
+    def _new_store_by_url(self, url: Any) -> JourneyStore:  # noqa: ARG002  # there is one kind of store
+        store = JourneyStore(
+            "rocksdb://",
+            self.app,
+            self,
+            table_name=self.name,
+            key_type=self.key_type,
+            key_serializer=self.key_serializer,
+            value_type=self.value_type,
+            value_serializer=self.value_serializer,
+            loop=self.loop,
+            options={"driver": "rocksdict"},
+        )
+        store.use_cache(self._cache)
+        return store

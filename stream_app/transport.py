@@ -1,0 +1,190 @@
+"""Records travel in chunks: one stream item is an ``Epoch``, all records of one fetch.
+
+Stock Faust spends four asyncio tasks on every record. Here Faust keeps membership, assignment and
+rebalancing, and its consumer hands over lists.
+
+Epochs form a chain: each carries the offsets at which it starts, and ``begin`` accepts it only where the
+last accepted one ended. Whatever does not continue the chain is dropped, a fence goes up so that nothing
+fetched before is used, and the consumer seeks back to the committed offsets. A gap of any cause becomes a
+re-read; nothing is skipped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import ConsumerRecord
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from mode import get_logger
+
+logger = get_logger(__name__)
+
+
+class CommitRefusedError(RuntimeError):
+    """The group does not take this worker's offsets: it is not the owner any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """All records of one fetch.
+
+    ``chunks``: records per topic partition in offset order, never empty.
+    ``start``: the read position of each of these partitions before the epoch.
+    """
+
+    fence: int
+    chunks: Mapping[TP, Sequence[ConsumerRecord]]
+    start: Mapping[TP, int]
+
+    @property
+    def end(self) -> dict[TP, int]:
+        """The offset after the last record of each partition: what is committed."""
+        return {tp: records[-1].offset + 1 for tp, records in self.chunks.items()}
+
+    def __len__(self) -> int:
+        return sum(map(len, self.chunks.values()))
+
+    def by_partition(self) -> Iterator[tuple[int, dict[str, Sequence[ConsumerRecord]]]]:
+        """``(partition, {topic: records})``: the topics of one partition number share their keys."""
+        grouped: dict[int, dict[str, Sequence[ConsumerRecord]]] = {}
+        for tp, records in self.chunks.items():
+            grouped.setdefault(tp.partition, {})[tp.topic] = records
+        yield from grouped.items()
+
+
+class Consumer(driver.Consumer):
+    """Delivers epochs, accepts them in chain order, commits what is finished."""
+
+    def on_init(self) -> None:
+        """Called by the service's constructor."""
+        self.fence = 0
+        self.dropped = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self._in_flight = 0
+        self._rewind = False
+        self._next: dict[TP, int] = {}  # read position of every source partition
+        self._tail: dict[TP, int] = {}  # where the last accepted epoch ended
+        self._known_gaps: set[tuple[TP, int, int]] = set()
+
+    def begin(self, epoch: Epoch) -> bool:
+        """Whether the epoch may be processed; the caller must not await before it does."""
+        in_chain = all(self._tail.get(tp) == at for tp, at in epoch.start.items())
+        if epoch.fence != self.fence or not self.flow_active or not in_chain:
+            self.dropped += 1
+            self.fence += 1
+            self._rewind = True
+            logger.info("Dropped an epoch of %d records: it will be read again", len(epoch))
+            return False
+        self._tail.update(epoch.end)
+        self._in_flight += 1
+        self.idle.clear()
+        return True
+
+    async def finish(self, epoch: Epoch) -> None:
+        """Commit the end of an accepted epoch. Epochs are finished in the order in which they began.
+
+        Raises:
+            CommitRefusedError: the group has given the partitions to another worker.
+        """
+        offsets = epoch.end
+        if not await self._commit(offsets):
+            raise CommitRefusedError("offset commit refused: another worker owns these partitions now")
+        self._committed_offset.update(offsets)
+        self._in_flight -= 1
+        if not self._in_flight:
+            self.idle.set()
+
+    def stop_flow(self) -> None:
+        """Called by Faust when partitions go or the worker stops: all that was fetched is void."""
+        self.fence += 1
+        super().stop_flow()
+
+    async def wait_empty(self) -> None:
+        """Called by Faust before it lets go of partitions: the epochs in hand are finished first."""
+        await self.idle.wait()
+
+    async def perform_seek(self) -> None:
+        """Put every source partition to its committed offset, one without a commit to its start."""
+        await self.idle.wait()
+        await super().perform_seek()
+        sources = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
+        positions = {tp: self._committed_offset.get(tp) for tp in sources}
+        unread = [tp for tp in sources if positions[tp] is None]
+        if unread:
+            earliest = await self.earliest_offsets(*unread)
+            positions.update(earliest)
+            for tp in unread:
+                await self._seek(tp, earliest[tp])
+        self._next = {tp: at or 0 for tp, at in positions.items()}
+        self._tail = dict(self._next)
+        self._rewind = False
+
+    async def verify_all_partitions_active(self) -> None:
+        """Stock Faust watches per-record acks here; there are none."""
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        try:
+            while not (self._stopped.is_set() or fetcher._stopped.is_set()):  # noqa: SLF001  # faust's own protocol
+                await asyncio.sleep(0)
+                if self._rewind and self.flow_active:
+                    await self.perform_seek()
+                fence, generation = self.fence, self.app.consumer_generation_id
+                records, _ = await self._wait_next_records(1.0)
+                if not records:
+                    continue
+                if fence != self.fence or generation != self.app.consumer_generation_id:
+                    self._rewind = True  # fetched under an old assignment
+                    continue
+                epoch = await self._cut(fence, records)
+                if epoch is not None:
+                    await self._deliver(epoch)
+        except self.consumer_stopped_errors:
+            if not self.app.should_stop:
+                raise
+
+    async def _deliver(self, epoch: Epoch) -> None:
+        """Hand over through the one channel; its bounded queue is the backpressure."""
+        conductor: Any = self.app.topics
+        (channel,) = conductor._topic_name_index[next(iter(epoch.chunks)).topic]  # noqa: SLF001  # no public way
+        await self.wait_first(channel.queue.put(epoch), self.suspend_flow.wait())
+
+    async def _cut(self, fence: int, records: Mapping[Any, Sequence[ConsumerRecord]]) -> Epoch | None:
+        """An epoch of those records that continue the read positions."""
+        active = self._get_active_partitions()
+        chunks: dict[TP, Sequence[ConsumerRecord]] = {}
+        start: dict[TP, int] = {}
+        for aiokafka_tp, found in records.items():
+            tp = TP(*aiokafka_tp)
+            if tp not in active or self._is_changelog_tp(tp):
+                continue
+            expected = self._next.get(tp)
+            if expected is None:
+                self._rewind = True
+                return None
+            fresh = [r for r in found if r.offset >= expected] if found and found[0].offset < expected else found
+            if not fresh or await self._is_suspicious_gap(tp, expected, fresh[0].offset):
+                continue
+            chunks[tp], start[tp] = fresh, expected
+            self._next[tp] = fresh[-1].offset + 1
+        return Epoch(fence, chunks, start) if chunks else None
+
+    async def _is_suspicious_gap(self, tp: TP, expected: int, first: int) -> bool:
+        """Offsets may be missing for good (transaction markers, retention); ask the broker once more to know."""
+        gap = (tp, expected, first)
+        if first == expected or gap in self._known_gaps:
+            return False
+        self._known_gaps.add(gap)
+        logger.warning("%s-%d: offset %d expected, %d received: reading again", tp.topic, tp.partition, expected, first)
+        await self._seek(tp, expected)
+        return True
+
+
+class Transport(driver.Transport):
+    """Faust's aiokafka transport with the chunked consumer."""
+
+    Consumer = Consumer

@@ -1,0 +1,212 @@
+"""After every event, in any order and with any duplicates, the rows written so far equal the batch answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attribution.attribute import Attributor
+from attribution.batch import attribute_all
+from attribution.config import DAY_US, AttributionConfig
+from attribution.journey import Journey
+from attribution.types import ConversionCredits, ConversionEvent, Touch
+
+CONFIG = AttributionConfig(models=("first_touch", "linear", "time_decay", "u_shaped", "w_shaped", "full_path"))
+START = 1_760_000_000_000_000
+CHANNELS = ("paid_search", "email", "direct", "display")
+TYPES = ("purchase", "lead_created", "opportunity_created")
+
+times = st.integers(0, 29).map(lambda d: START + d * DAY_US)
+
+
+@st.composite
+def touches(draw: st.DrawFn) -> Touch:
+    return (
+        draw(times),
+        f"t{draw(st.integers(0, 9))}",
+        draw(st.sampled_from(CHANNELS)),
+        draw(st.sampled_from(("", "c"))),
+    )
+
+
+@st.composite
+def conversion_events(draw: st.DrawFn) -> ConversionEvent:
+    status = draw(st.sampled_from(("completed", "completed", "completed", "refunded", "cancelled")))
+    order = draw(st.sampled_from(("", "", "o1", "o2")))
+    adjusts = draw(st.sampled_from(("", "", "o1", "o2", "k0", "k1")))
+    return ConversionEvent(
+        draw(times),
+        f"k{draw(st.integers(0, 7))}",
+        draw(st.sampled_from(TYPES)),
+        order,
+        draw(st.integers(0, 5)) * 1_000_001,
+        "USD",
+        status,  # type: ignore[arg-type]  # sampled_from widens literals
+        adjusts,
+    )
+
+
+#: One id is one content here; what happens to two contents under one id is a law of its own below.
+histories = st.lists(
+    st.one_of(touches(), conversion_events()), min_size=1, max_size=14, unique_by=lambda e: e[1]
+).flatmap(
+    lambda events: st.tuples(st.just(events), st.permutations(events), st.lists(st.sampled_from(events), max_size=4))
+)
+
+
+class Rows:
+    """What ClickHouse would hold: per key the row with the highest rev; deleted rows are gone."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, int], tuple[int, ConversionCredits | None]] = {}
+
+    def write(self, credits_: ConversionCredits) -> None:
+        conversion, rev = credits_.conversion, credits_.rev
+        day = conversion.at_us // DAY_US
+        for former in {at // DAY_US for at in conversion.former_at_us} - {day}:
+            self._put(conversion.conversion_id, former, rev, None)
+        self._put(conversion.conversion_id, day, rev, credits_ if conversion.is_live else None)
+
+    def _put(self, conversion_id: str, day: int, rev: int, row: ConversionCredits | None) -> None:
+        old = self._rows.get((conversion_id, day))
+        if old is None or rev >= old[0]:
+            self._rows[conversion_id, day] = (rev, row)
+
+    def visible(self) -> dict[str, tuple[object, ...]]:
+        found: dict[str, tuple[object, ...]] = {}
+        for (conversion_id, _), (_, row) in self._rows.items():
+            if row is not None:
+                assert conversion_id not in found, "one conversion stands at two days"
+                found[conversion_id] = essence(row)
+        return found
+
+
+def essence(credits_: ConversionCredits) -> tuple[object, ...]:
+    c = credits_.conversion
+    value = (c.at_us, c.value_micros, c.currency)
+    return (value, credits_.touches, credits_.weights, credits_.micros, credits_.fallbacks)
+
+
+def split(events: Sequence[Touch | ConversionEvent]) -> tuple[list[Touch], list[ConversionEvent]]:
+    conversions = [e for e in events if isinstance(e, ConversionEvent)]
+    return [e for e in events if not isinstance(e, ConversionEvent)], conversions  # type: ignore[misc]  # the rest
+
+
+def batch(events: Sequence[Touch | ConversionEvent], config: AttributionConfig) -> dict[str, tuple[object, ...]]:
+    touches_, conversions = split(events)
+    found = attribute_all([("c", t) for t in touches_], [("c", e) for e in conversions], config)
+    return {k: essence(v) for k, v in found.items() if v.conversion.is_live}
+
+
+@given(histories)
+@settings(max_examples=400, deadline=None)
+def test_streaming_equals_batch_after_every_event(
+    history: tuple[list[Touch | ConversionEvent], list[Touch | ConversionEvent], list[Touch | ConversionEvent]],
+) -> None:
+    """Law 12: arrival order and redelivery never show in the rows, at no moment."""
+    _, arrivals, again = history
+    journey, rows, attributor = Journey(), Rows(), Attributor(CONFIG)
+    seen: list[Touch | ConversionEvent] = []
+    for event in [*arrivals, *again]:
+        touches_, conversions = split([event])
+        applied = journey.apply(touches_, conversions, CONFIG)
+        for conversion in applied.affected:
+            rows.write(attributor.attribute(journey, conversion))
+        journey = Journey.from_bytes(journey.to_bytes())
+        seen.append(event)
+
+        assert rows.visible() == batch(seen, CONFIG)
+
+
+@given(histories, st.integers(1, 5))
+@settings(max_examples=200, deadline=None)
+def test_any_chunking_and_a_replay_of_everything_write_the_same_rows(
+    history: tuple[list[Touch | ConversionEvent], list[Touch | ConversionEvent], list[Touch | ConversionEvent]],
+    chunk: int,
+) -> None:
+    """A crash before the insert: the state holds the events already, the replay alone must write every row."""
+    events, arrivals, _ = history
+    attributor = Attributor(CONFIG)
+    journey = Journey()
+    for i in range(0, len(arrivals), chunk):
+        journey.apply(*split(arrivals[i : i + chunk]), CONFIG)  # rows are lost
+    rev, raw = journey.rev, journey.to_bytes()
+    rows = Rows()
+    for i in range(0, len(arrivals), chunk):
+        applied = journey.apply(*split(arrivals[i : i + chunk]), CONFIG)
+        assert not applied.changed
+        for conversion in applied.affected:
+            rows.write(attributor.attribute(journey, conversion))
+
+    assert rows.visible() == batch(events, CONFIG)
+    assert (journey.rev, journey.to_bytes()) == (rev, raw)
+
+
+@given(histories)
+@settings(max_examples=200, deadline=None)
+def test_equal_sets_have_equal_bytes(
+    history: tuple[list[Touch | ConversionEvent], list[Touch | ConversionEvent], list[Touch | ConversionEvent]],
+) -> None:
+    """Order of arrival leaves no trace in the stored journey."""
+    events, arrivals, again = history
+    one, other = Journey(), Journey()
+    one.apply(*split(events), CONFIG)
+    for event in [*arrivals, *again]:
+        other.apply(*split([event]), CONFIG)
+
+    assert one.to_bytes() == other.to_bytes()
+
+
+@given(st.permutations(list(range(30))), st.integers(2, 8))
+@settings(max_examples=100, deadline=None)
+def test_a_capped_journey_keeps_the_newest_and_the_first_in_any_order(order: list[int], cap: int) -> None:
+    """The cap is a function of the set, and conversions that lose a touch to it are written again."""
+    config = replace(CONFIG, max_touchpoints=cap)
+    journey, rows, attributor = Journey(), Rows(), Attributor(config)
+    conversion = ConversionEvent(START + 40 * DAY_US, "k", "purchase", "", 7, "USD", "completed", "")
+    for applied in [
+        journey.apply([], [conversion], config),
+        *(journey.apply([(START + i * DAY_US, f"t{i:02d}", "email", "")], [], config) for i in order),
+    ]:
+        for found in applied.affected:
+            rows.write(attributor.attribute(journey, found))
+
+    assert [t[1] for t in journey.touches] == ["t00", *(f"t{i:02d}" for i in range(30 - cap, 30))]
+    assert journey.truncated
+    assert rows.visible()["k"] == essence(attributor.attribute(journey, journey.conversions()[0]))
+
+
+def test_pruning_keeps_every_touch_that_a_kept_conversion_looks_back_at() -> None:
+    """Touches older than the horizon go, except those in the window of a conversion that may still be corrected."""
+    journey = Journey()
+    old, used = (START, "old", "email", ""), (START + 100 * DAY_US, "used", "email", "")
+    conversion = ConversionEvent(START + 110 * DAY_US, "k", "purchase", "", 9, "USD", "completed", "")
+    newest = (START + 300 * DAY_US, "new", "email", "")
+    for touch in (old, used):
+        journey.apply([touch], [], CONFIG)
+    journey.apply([], [conversion], CONFIG)
+    journey.apply([newest], [], CONFIG)
+
+    assert [t[1] for t in journey.touches] == ["used", "new"]
+    refund = ConversionEvent(START + 301 * DAY_US, "r", "purchase", "", 4, "USD", "refunded", "k")
+    (found,) = journey.apply([], [refund], CONFIG).affected
+    assert found.value_micros == 5
+    assert [t[1] for t in Attributor(CONFIG).attribute(journey, found).touches] == ["used"]
+
+
+def test_what_comes_later_than_allowed_is_answered_as_late_and_leaves_no_trace() -> None:
+    """Too late is counted by the caller, never silent; what is already known is not late."""
+    journey = Journey()
+    journey.apply([(START + 200 * DAY_US, "new", "email", "")], [], CONFIG)
+    before = journey.to_bytes()
+    late = (START, "late", "email", "")
+    conversion = ConversionEvent(START + 100 * DAY_US, "k", "purchase", "", 9, "USD", "completed", "")
+    applied = journey.apply([late], [conversion], CONFIG)
+
+    assert applied.late_touches == [late]
+    assert applied.late_conversions == [conversion]
+    assert not applied.affected
+    assert journey.to_bytes() == before
