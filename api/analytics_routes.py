@@ -15,13 +15,14 @@ from api.errors import Problem, invalid
 from api.freshness import entity_tag, freshness, is_current
 from api.parameters import Cursor, CustomerId, ModelName, model_id, problems
 from api.responses import ChannelReport, CustomerJourney, EarnedCredit, FieldError, JourneyEvent, Meta, amount
-from api.services import Injected
+from api.services import Injected, Services
 from api.store import EarnedCredit as EarnedRow
 from api.store import JourneyRow
 
 DEFAULT_DAYS: Final = 30
 MAX_DAYS: Final = 1_100
 _MAX_MODELS: Final = 20
+_MAX_CREDITS: Final = 50_000
 
 
 def build_router() -> APIRouter:
@@ -46,22 +47,27 @@ def build_router() -> APIRouter:
         end_date: Annotated[date | None, Query(description="Last conversion day, UTC, inclusive; today.")] = None,
         attribution_model: ModelName = None,
         currency: Annotated[str | None, Query(pattern="^[A-Z]{3}$", examples=["USD"])] = None,
+        conversion_type: Annotated[
+            str | None, Query(min_length=1, max_length=128, description="Only conversions of this type; all types.")
+        ] = None,
     ) -> Response:
         """Sums over conversion days with ratios of sums; the `unattributed` row is always there.
 
         Left out, the period is the 30 days up to today. Only rows in one currency are summed;
-        `other_currencies` names those that are left out. `Accept: text/csv` gives the channels as CSV.
+        `other_currencies` names those that are left out. `Accept: text/csv` gives the channels as CSV. Every answer,
+        304 too, repeats `meta` in `X-Meta-…` headers.
         """
         as_csv = report.wants_csv(request.headers.get("accept"))
         start, end = _period(start_date, end_date, services.now().date())
         model = model_id(attribution_model or services.settings.default_model)
         money = currency or services.settings.reporting_currency
         meta = await services.call(services.store.meta)
-        page = await services.call(services.store.channel_performance, start, end, model, money)
+        page = await services.call(services.store.channel_performance, start, end, model, money, conversion_type or "")
         media_type = "text/csv" if as_csv else "application/json"
-        tag = entity_tag(media_type, (start, end, model, money), (meta, page))
+        asked = (start, end, model, money, conversion_type)
+        tag = entity_tag(media_type, asked, (meta.run_id, meta.model_version, page))
         shown = freshness(meta, services.now(), model=model, currency=money)
-        headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept"}
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept", **_meta_headers(shown)}
         if is_current(request.headers.get("if-none-match"), tag):
             return Response(status_code=304, headers=headers)
         channels = [report.channel(row) for row in page.rows]
@@ -71,7 +77,6 @@ def build_router() -> APIRouter:
                 media_type="text/csv; charset=utf-8",
                 headers={
                     **headers,
-                    **_meta_headers(shown),
                     "Content-Disposition": f'attachment; filename="channel-performance-{start}-{end}-{model}.csv"',
                 },
             )
@@ -86,7 +91,7 @@ def build_router() -> APIRouter:
         return JSONResponse(answer.model_dump(mode="json"), headers=headers)
 
     @router.get(
-        "/customer-journey/{customer_id}",
+        "/customer-journey/{customer_id:path}",
         operation_id="get_customer_journey",
         summary="A customer's touchpoints and conversions in order",
         responses=problems(422, 503, 504),
@@ -115,10 +120,11 @@ def build_router() -> APIRouter:
         after = cursors.decode_event(cursor)
         meta = await services.call(services.store.meta)
         rows = await services.call(services.store.journey, customer_id, after, limit + 1)
-        earned = await services.call(services.store.earned, customer_id, wanted) if wanted and rows else []
+        page = rows[:limit]
+        earned = await _earned(services, customer_id, wanted, page) if wanted and page else []
         return CustomerJourney(
             customer_id=customer_id,
-            events=_events(rows[:limit], earned if wanted else None),
+            events=_events(page, earned if wanted else None),
             next_cursor=cursors.encode(rows[limit - 1].key) if len(rows) > limit else None,
             meta=freshness(meta, services.now()),
         )
@@ -146,6 +152,18 @@ def _models(text: str | None) -> tuple[str, ...]:
     if len(names) > _MAX_MODELS:
         raise invalid("models", text, f"names {len(names)} models; at most {_MAX_MODELS}")
     return tuple(dict.fromkeys(model_id(name, "models") for name in names))
+
+
+async def _earned(
+    services: Services, customer_id: str, models: tuple[str, ...], page: list[JourneyRow]
+) -> list[EarnedRow]:
+    first, last = page[0].occurred_at, page[-1].occurred_at
+    earned = await services.call(services.store.earned, customer_id, models, first, last, _MAX_CREDITS + 1)
+    if len(earned) > _MAX_CREDITS:
+        raise invalid(
+            "models", ",".join(models), f"gives more than {_MAX_CREDITS} credits; ask for fewer or a smaller limit"
+        )
+    return earned
 
 
 def _meta_headers(meta: Meta) -> dict[str, str]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _CALCULATE_PATH: Final = "/api/v1/attribution/calculate"
 _GZIP_FROM_BYTES: Final = 1_000
+_GZIP_LEVEL: Final = 4  # 9 takes three times as long for a few percent
 _DESCRIPTION: Final = (
     "Which touchpoints earned a conversion, and what each channel returned on its spend. "
     "Amounts come as a number and, exactly, as `…_micros` (1e-6 of a currency unit). Times are UTC. "
@@ -92,7 +93,7 @@ def create_app(
     for room in (attribution_routes, analytics_routes, data_routes, health_routes):
         app.include_router(room.build_router())
     add_docs(app)
-    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM_BYTES)
+    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM_BYTES, compresslevel=_GZIP_LEVEL)
     app.add_middleware(
         Guard,
         body_limit=lambda path: used.max_calculate_body_bytes if path == _CALCULATE_PATH else used.max_body_bytes,

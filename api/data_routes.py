@@ -51,9 +51,7 @@ def build_router() -> APIRouter:
     return router
 
 
-def partition_status(
-    progress: list[Progress], ends: dict[tuple[str, int], Bounds]
-) -> list[PartitionStatus]:
+def partition_status(progress: list[Progress], ends: dict[tuple[str, int], Bounds]) -> list[PartitionStatus]:
     """Every partition that a worker or Kafka knows, by topic and number."""
     read = {(p.topic, p.partition): p for p in progress}
     return [_status(key, read.get(key), ends.get(key)) for key in sorted(read.keys() | ends.keys())]

@@ -7,12 +7,10 @@ stores' ``Unavailable`` into the same shape. Nothing internal (traceback, SQL, a
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from http import HTTPStatus
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,21 +22,21 @@ MEDIA_TYPE: Final = "application/problem+json"
 _URN: Final = "urn:realtime-attribution:problem:"
 _SHOWN_CHARS: Final = 100
 
-_SLUGS: Final = {
-    400: "malformed-request",
-    404: "not-found",
-    405: "method-not-allowed",
-    406: "not-acceptable",
-    408: "request-timeout",
-    413: "body-too-large",
-    415: "unsupported-media-type",
-    422: "invalid-input",
-    500: "internal",
-    503: "dependency-unavailable",
-    504: "timeout",
+#: Slug and title by status. Titles are ours, since the standard library's phrases change between Python versions.
+_KINDS: Final = {
+    400: ("malformed-request", "Malformed request"),
+    404: ("not-found", "Not found"),
+    405: ("method-not-allowed", "Method not allowed"),
+    406: ("not-acceptable", "Not acceptable"),
+    413: ("body-too-large", "Body too large"),
+    415: ("unsupported-media-type", "Unsupported media type"),
+    422: ("invalid-input", "Invalid input"),
+    500: ("internal", "Internal error"),
+    503: ("dependency-unavailable", "Dependency unavailable"),
+    504: ("timeout", "Timeout"),
 }
 
-Handler: TypeAlias = Callable[[Request, Exception], Awaitable[Response]]
+Handler: TypeAlias = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 
 class Problem(Exception):  # noqa: N818 - the RFC's own word for it
@@ -85,33 +83,26 @@ def _text(value: object) -> str:
 
 def respond(problem: Problem, request_id: str) -> Response:
     """The problem as an answer."""
+    slug, title = _KINDS.get(problem.status, ("http", f"HTTP {problem.status}"))
     body = ProblemBody(
-        type=f"{_URN}{_SLUGS.get(problem.status, 'http')}",
-        title=_title(problem.status),
+        type=f"{_URN}{slug}",
+        title=title,
         status=problem.status,
         detail=problem.detail,
         instance=f"urn:uuid:{request_id}",
         errors=problem.errors or None,
         dependency=problem.dependency,
     )
-    return JSONResponse(
-        body.model_dump(mode="json", exclude_none=True, exclude={"errors"})
-        | ({"errors": [_field_error(e) for e in problem.errors]} if problem.errors else {}),
-        status_code=problem.status,
-        media_type=MEDIA_TYPE,
-        headers=problem.headers,
-    )
+    plain = body.model_dump(mode="json", exclude_none=True, exclude={"errors"})
+    if problem.errors:
+        plain["errors"] = [_field_error(e) for e in problem.errors]
+    # a caller's own text comes back and may hold half a surrogate pair, which UTF-8 cannot carry
+    content = json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace")
+    return Response(content, problem.status, problem.headers, MEDIA_TYPE)
 
 
 def _field_error(error: FieldError) -> dict[str, Any]:
     return error.model_dump(mode="json", exclude_unset=True)
-
-
-def _title(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Error"
 
 
 def request_id(request: Request) -> str:
@@ -141,25 +132,19 @@ def _from_item(item: Mapping[str, Any]) -> FieldError:
 def problem_handlers() -> dict[int | type[Exception], Handler]:
     """Exception handlers for the application factory."""
 
-    async def on_problem(request: Request, error: Exception) -> Response:
-        return respond(error if isinstance(error, Problem) else Problem(500, "Internal error."), request_id(request))
+    async def on_problem(request: Request, error: Problem) -> Response:
+        return respond(error, request_id(request))
 
-    async def on_validation(request: Request, error: Exception) -> Response:
-        if not isinstance(error, RequestValidationError):
-            raise error
+    async def on_validation(request: Request, error: RequestValidationError) -> Response:
         return respond(from_validation(error), request_id(request))
 
-    async def on_http(request: Request, error: Exception) -> Response:
-        if not isinstance(error, HTTPException):
-            raise error
+    async def on_http(request: Request, error: HTTPException) -> Response:
         detail = {404: f"Nothing is at {request.url.path}.", 405: f"{request.method} is not allowed here."}.get(
             error.status_code, str(error.detail)
         )
         return respond(Problem(error.status_code, detail, headers=error.headers), request_id(request))
 
-    async def on_unavailable(request: Request, error: Exception) -> Response:
-        if not isinstance(error, Unavailable):
-            raise error
+    async def on_unavailable(request: Request, error: Unavailable) -> Response:
         return respond(unavailable(error), request_id(request))
 
     return {

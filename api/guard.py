@@ -6,15 +6,17 @@ Pure ASGI, so that it also covers static files and errors of the framework itsel
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Callable
 from typing import Final
 
-import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import Problem, respond
+
+_log: Final = logging.getLogger("api")
 
 _DOCS_CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -74,9 +76,7 @@ class Guard:
         except Exception as error:
             if has_begun:
                 raise
-            structlog.get_logger("api").exception(
-                "request failed", request_id=request_id, path=scope["path"], error=type(error).__name__
-            )
+            _log.exception("request %s failed: %s %s", request_id, scope["method"], type(error).__name__)
             internal = Problem(500, "Internal error. The server's log has the cause under this instance id.")
             await respond(internal, request_id)(scope, receive, guarded_send)
 
@@ -116,7 +116,9 @@ async def _read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
 
 def _too_large(limit: int) -> Problem:
     # the rest of the body is not read, so the connection cannot be used again
-    return Problem(413, f"The body is larger than {limit} bytes. Send less in one request.", headers={"Connection": "close"})
+    return Problem(
+        413, f"The body is larger than {limit} bytes. Send less in one request.", headers={"Connection": "close"}
+    )
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

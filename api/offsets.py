@@ -81,28 +81,32 @@ class KafkaOffsets:
             self._consumer = None
 
     def _ask(self) -> dict[tuple[str, int], Bounds]:
-        from confluent_kafka import KafkaException, TopicPartition  # noqa: PLC0415 - 30 ms, only where it is used
+        from confluent_kafka import KafkaException  # noqa: PLC0415 - 30 ms, only where it is used
 
         try:
             if self._consumer is None:
                 self._consumer = self._connect()
             metadata = self._consumer.list_topics(timeout=self._timeout_s)
-            found: dict[tuple[str, int], Bounds] = {}
-            for topic in self._topics:
-                for partition in sorted(metadata.topics[topic].partitions if topic in metadata.topics else ()):
-                    bounds = self._consumer.get_watermark_offsets(
-                        TopicPartition(topic, partition), timeout=self._timeout_s
-                    )
-                    if bounds is None:
-                        raise Unavailable("kafka", f"no offsets for {topic}/{partition} in time")
-                    found[topic, partition] = Bounds(*bounds)
+            return {
+                (topic, partition): self._bounds(topic, partition)
+                for topic in self._topics
+                if topic in metadata.topics
+                for partition in sorted(metadata.topics[topic].partitions)
+            }
         except KafkaException as error:
             self._drop()
             raise Unavailable("kafka", error.args[0].str() if error.args else "error") from error
         except Unavailable:
             self._drop()
             raise
-        return found
+
+    def _bounds(self, topic: str, partition: int) -> Bounds:
+        from confluent_kafka import TopicPartition  # noqa: PLC0415 - see _ask
+
+        found = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=self._timeout_s)
+        if found is None:
+            raise Unavailable("kafka", f"no offsets of {topic}/{partition} in time")
+        return Bounds(*found)
 
     def _connect(self) -> Any:
         from confluent_kafka import Consumer  # noqa: PLC0415 - see _ask
@@ -113,6 +117,7 @@ class KafkaOffsets:
                 "group.id": "attribution-api-offsets",  # required by the client; nothing ever joins it
                 "enable.auto.commit": False,
                 "allow.auto.create.topics": False,
+                "log_level": 2,  # only what is critical: that nobody answers is told by the answer
                 "socket.connection.setup.timeout.ms": max(1_000, int(self._timeout_s * 1_000)),
             },
             logger=logging.getLogger("api.kafka"),  # not to stderr: an unreachable broker is an answer here

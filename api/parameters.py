@@ -10,6 +10,7 @@ from api.errors import MEDIA_TYPE, invalid
 from attribution.errors import UnknownModelError
 from attribution.models.registry import resolve
 
+# the routes take the rest of the path: an id may hold a slash, which servers decode before routing
 CustomerId: TypeAlias = Annotated[str, Path(min_length=1, max_length=256, examples=["c-42"])]
 ModelName: TypeAlias = Annotated[
     str | None, Query(max_length=64, description="A model id or alias.", examples=["linear"])
@@ -33,6 +34,7 @@ _WORDS: Final = {
     404: "Nothing is at this path.",
     406: "None of the accepted media types can be given.",
     413: "The body is too large.",
+    415: "The body is not JSON.",
     422: "Input that cannot be used; `errors` names each field, its value and the reason.",
     500: "Internal error; the server's log has the cause.",
     503: "A dependency does not answer; `dependency` names it.",

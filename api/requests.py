@@ -57,7 +57,10 @@ Micros: TypeAlias = Annotated[
     BeforeValidator(_reasoned(to_micros)),
     WithJsonSchema(
         {
-            "anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"}],
+            "anyOf": [
+                {"type": "number"},
+                {"type": "string", "pattern": r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"},
+            ],
             "description": "Amount in currency units, at most six decimals; a string keeps every digit.",
         }
     ),

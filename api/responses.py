@@ -68,7 +68,7 @@ class ProblemBody(BaseModel):
     model_config = example(
         {
             "type": "urn:realtime-attribution:problem:invalid-input",
-            "title": "Unprocessable Content",
+            "title": "Invalid input",
             "status": 422,
             "detail": "Invalid input: conversion.value.",
             "instance": "urn:uuid:5e0c7b52-2ed2-4b6e-8a39-0f6d4ad0b7e4",
@@ -268,7 +268,7 @@ class ResultPage(BaseModel):
 
 
 class Performance(BaseModel):
-    """Sums with their ratios: ``cpa`` spend per conversion, ``roas`` revenue / spend, ``roi`` (revenue - spend) / spend."""
+    """Sums with their ratios: ``cpa`` spend / conversions, ``roas`` revenue / spend, ``roi`` = ``roas`` - 1."""
 
     model_config = example(_RATIOS)
 
@@ -277,18 +277,20 @@ class Performance(BaseModel):
     revenue_micros: int
     spend: float
     spend_micros: int
-    touchpoints: int = Field(description="Touchpoints that earned credit.")
+    touchpoints: int = Field(description="Touchpoints that earned credit, once per conversion.")
     cpa: float | None
     roas: float | None
     roi: float | None
 
 
-class ChannelPerformance(Performance):
+class _Named(BaseModel):
+    channel: str
+
+
+class ChannelPerformance(Performance, _Named):  # in this order, the name is the first field
     """One channel; ``unattributed`` holds the conversions without an eligible touchpoint."""
 
     model_config = example({"channel": "Paid Search", **_RATIOS})
-
-    channel: str
 
 
 class ChannelReport(BaseModel):

@@ -4,7 +4,7 @@ Amounts are int64 micros, times aware UTC, days dates of conversions (UTC). A st
 Every method raises ``Unavailable`` when its dependency does not answer, and nothing else for a caller's input:
 an unknown customer, model or currency is an empty answer.
 
-``clickhouse_store.ClickHouseStore`` is the real one, ``testing.MemoryStore`` the double; one contract suite covers both.
+``clickhouse_store.ClickHouseStore`` is the real one, ``testing.MemoryStore`` the double: one contract suite for both.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Meta:
 
 @dataclass(frozen=True, slots=True)
 class ChannelRow:
-    """Sums of one channel; ``conversions`` is the sum of weights."""
+    """Sums of one channel: weights, micros, and touches that earned a weight above 0 (once per conversion)."""
 
     channel: str
     conversions: float
@@ -173,19 +173,25 @@ class Store(Protocol):
     def meta(self) -> Meta:
         """What the numbers of the active run stand on."""
 
-    def channel_performance(self, start: date, end: date, model: str, currency: str) -> Page:
-        """Sums by channel over conversion days ``start`` to ``end``, both inclusive; the unattributed row always."""
+    def channel_performance(self, start: date, end: date, model: str, currency: str, conversion_type: str = "") -> Page:
+        """Sums by channel over conversion days ``start`` to ``end``, both inclusive; the unattributed row always.
 
-    def results(
-        self, customer_id: str, model: str | None, after: ResultKey | None, limit: int
-    ) -> list[ResultRow]:
+        Most revenue first, then most spend, then by name. ``conversion_type`` ``""`` means all types.
+        """
+
+    def results(self, customer_id: str, model: str | None, after: ResultKey | None, limit: int) -> list[ResultRow]:
         """At most ``limit`` rows behind ``after``, newest conversion first, then by id and model descending."""
 
     def journey(self, customer_id: str, after: EventKey | None, limit: int) -> list[JourneyRow]:
-        """At most ``limit`` events behind ``after``, by ``(occurred_at, kind, event_id)``."""
+        """At most ``limit`` events behind ``after``, by time, touchpoints before conversions, then by id."""
 
-    def earned(self, customer_id: str, models: tuple[str, ...]) -> list[EarnedCredit]:
-        """Every credit of the customer's conversions under the given models."""
+    def earned(
+        self, customer_id: str, models: tuple[str, ...], first: datetime, last: datetime, limit: int
+    ) -> list[EarnedCredit]:
+        """At most ``limit`` credits of the customer's touches between two times, both inclusive.
+
+        The unattributed credit of a conversion stands at the conversion's time.
+        """
 
     def progress(self) -> list[Progress]:
         """One row per partition that has reported, by topic and partition."""

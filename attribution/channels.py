@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 from attribution.channel_hosts import host_names, is_under, registrable_host
 
@@ -22,7 +22,16 @@ CACHE_SIZE: Final = 65_536
 
 _FIELDS: Final = ("source", "medium", "campaign")
 _MATCHERS: Final = ("is", "in_list", "contains", "ends_with", "matches")
-_TOP_LEVEL: Final = ("version", "lists", "click_ids", "gateways", "own_domains", "campaign_aliases", "rules", "otherwise")
+_TOP_LEVEL: Final = (
+    "version",
+    "lists",
+    "click_ids",
+    "gateways",
+    "own_domains",
+    "campaign_aliases",
+    "rules",
+    "otherwise",
+)
 _UTM: Final = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
 _MAX_QUERY_FIELDS: Final = 200
 
@@ -55,7 +64,7 @@ class _Visit(NamedTuple):
 class ChannelRules:
     """Compiled rules. Immutable and free of IO; safe to share between threads."""
 
-    __slots__ = ("_aliases", "_click_hints", "_excluded", "_group", "_own", "_rules", "otherwise")
+    __slots__ = ("_aliases", "_click_hints", "_excluded", "_group", "_own", "_rules", "_wanted", "otherwise")
 
     def __init__(
         self,
@@ -69,6 +78,7 @@ class ChannelRules:
     ) -> None:
         self._rules = rules
         self._click_hints = click_hints
+        self._wanted = frozenset(click_hints) | frozenset(_UTM)
         self._excluded = gateways
         self._own = own_domains
         self._aliases = campaign_aliases
@@ -109,9 +119,20 @@ class ChannelRules:
         click_ids: Mapping[str, str] | None = None,
     ) -> str | None:
         """The channel, or ``None`` for a return from a payment gateway or an own domain, which is no touch."""
-        landing = self.landing(page_url)
+        return self.classify_landing(source, medium, campaign, referrer, self.landing(page_url), click_ids)
+
+    def classify_landing(
+        self,
+        source: str | None,
+        medium: str | None,
+        campaign: str | None,
+        referrer: str | None,
+        landing: Landing,
+        click_ids: Mapping[str, str] | None = None,
+    ) -> str | None:
+        """Same as ``classify``, for a page address that was taken apart by ``landing``."""
         clicks = {*(click_ids or ()), *(landing.click_ids or ())}
-        hint = next((name for name in self._click_hints if name in clicks), "")
+        hint = next((name for name in self._click_hints if name in clicks), "") if clicks else ""
         return self._group(
             _fold(source) or _fold(landing.source),
             _fold(medium) or _fold(landing.medium),
@@ -128,15 +149,19 @@ class ChannelRules:
         try:
             parts = urlsplit(page_url.strip())
             host = (parts.hostname or "").rstrip(".")
-            pairs = parse_qsl(parts.query, max_num_fields=_MAX_QUERY_FIELDS) if "=" in parts.query else []
         except ValueError:
             return Landing()
         found: dict[str, str] = {}
-        for name, value in pairs:
-            if value.strip():
-                found.setdefault(name.lower(), value.strip())
+        for pair in parts.query.split("&", _MAX_QUERY_FIELDS):
+            name, _, raw = pair.partition("=")
+            name = name.lower()
+            if raw and name in self._wanted and name not in found:
+                value = unquote_plus(raw).strip()
+                if value:
+                    found[name] = value
         clicks = {name: found[name] for name in self._click_hints if name in found}
-        return Landing(*(found.get(name) for name in _UTM), click_ids=clicks or None, host=host or None)
+        source, medium, campaign, content, term = (found.get(name) for name in _UTM)
+        return Landing(source, medium, campaign, content, term, clicks or None, host or None)
 
     def campaign(self, name: str) -> str:
         """The one spelling of a campaign: its alias if there is one, else the name without surrounding whitespace."""
@@ -215,7 +240,9 @@ class _Compiler:
         self._known(place, rule, ("channel", "any"))
         alternatives = rule.get("any")
         if not isinstance(alternatives, list) or not alternatives:
-            raise self._error(f"{place}, field any", "must be a list of conditions; the rule matches if one of them does")
+            raise self._error(
+                f"{place}, field any", "must be a list of conditions; the rule matches if one of them does"
+            )
         return channel, tuple(self._alternative(place, alternative) for alternative in alternatives)
 
     def _alternative(self, place: str, raw: object) -> tuple[_Predicate, ...]:
@@ -299,6 +326,7 @@ def _text(key: object) -> str:
     return str(key)
 
 
+@lru_cache(maxsize=4_096)
 def _host(address: str | None) -> str:
     if not address:
         return ""

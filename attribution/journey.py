@@ -17,10 +17,9 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final
 
-import msgspec
-
+from attribution import journey_bytes
 from attribution.config import AttributionConfig
 from attribution.conversions import linked_keys, resolve
 from attribution.types import Conversion, ConversionEvent, Touch
@@ -28,18 +27,7 @@ from attribution.types import Conversion, ConversionEvent, Touch
 #: Conversion types that anchor the W-shaped and full-path models of later conversions.
 MILESTONES: Final = frozenset({"lead_created", "opportunity_created"})
 
-#: First byte of a stored journey. A reader of another format refuses, with the way out.
-FORMAT_VERSION: Final = 1
-
-_Stored: TypeAlias = tuple[int, bool, list[Touch], list[ConversionEvent]]
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Stored).decode
 _NEVER: Final = 1 << 62
-_PREFIX: Final = bytes([FORMAT_VERSION])
-
-
-class UnknownJourneyFormatError(ValueError):
-    """The stored bytes were written by another version of this program."""
 
 
 @dataclass(slots=True)
@@ -57,8 +45,8 @@ class Journey:
 
     __slots__ = ("_resolved", "events", "rev", "touches", "truncated")
 
-    def __init__(self, stored: _Stored | None = None) -> None:
-        self.rev, self.truncated, self.touches, self.events = stored or (0, False, [], [])
+    def __init__(self, parts: journey_bytes.Parts | None = None) -> None:
+        self.rev, self.truncated, self.touches, self.events = parts or (0, False, [], [])
         self._resolved: list[Conversion] | None = None
 
     @classmethod
@@ -68,16 +56,11 @@ class Journey:
         Raises:
             UnknownJourneyFormatError: the first byte names a format that this program does not read.
         """
-        if raw[0] != FORMAT_VERSION:
-            raise UnknownJourneyFormatError(
-                f"journey bytes have format {raw[0]}, this program reads {FORMAT_VERSION}: run the version that "
-                "wrote them, or replay the topics into a new state directory and changelog"
-            )
-        return cls(_decode(memoryview(raw)[1:]))
+        return cls(journey_bytes.from_bytes(raw))
 
     def to_bytes(self) -> bytes:
         """Bytes of this journey; equal journeys have equal bytes."""
-        return _PREFIX + _encode((self.rev, self.truncated, self.touches, self.events))
+        return journey_bytes.to_bytes(self.rev, self.truncated, self.touches, self.events)
 
     @property
     def newest_us(self) -> int:

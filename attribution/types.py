@@ -1,4 +1,4 @@
-"""The nouns of the core. Units are in the names: ``_us`` is microseconds since the epoch, ``_micros`` 1e-6 of a currency unit.
+"""The nouns of the core. ``_us`` is microseconds since the epoch, ``_micros`` is 1e-6 of a currency unit.
 
 A journey holds tens of thousands of touches a second, so its two event kinds are plain tuples:
 they sort by ``(at_us, event_id)``, which is the one order that everything here uses.

@@ -36,8 +36,8 @@ def main() -> None:
     engine_dir = state.parent / f"{group}-clickhouse"
     with ClickHouse(engine_dir) as engine:
         settings = ClickHouseSettings(url=engine.url, database="bench")
+        migrate(settings)
         client = connect(settings)
-        migrate(client)
         own_topics(servers, group, touchpoints)
         worker = subprocess.Popen(
             [Path(sys.executable).with_name("attribution"), "worker"],

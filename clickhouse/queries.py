@@ -1,35 +1,37 @@
 """The queries of the product, one ``.sql`` file each under ``queries/``, with typed server-side parameters only.
 
-``load(name)`` gives the text, ``run(client, name, **parameters)`` a list of rows as dictionaries. Every parameter must be
-given. Money is int micros, times are aware UTC datetimes, days are ``date``. All read the active run through the views.
+``load(name)`` gives the text, ``run(client, name, **parameters)`` a list of rows as dictionaries. Every parameter must
+be given. Money is int micros, times are aware UTC datetimes, days are ``date``. All read the active run.
 
-=============================  ========================================================================================
+=============================  =====================================================================================
 query                          parameters -> columns
-=============================  ========================================================================================
-channel_performance            start: date, end: date (both inclusive, by conversion day), model: str, currency: str,
-                               conversion_type: str ("" = all)
-                               -> channel, conversions (sum of weights, float), revenue_micros, spend_micros, touchpoints,
-                               cpa_micros (int or None), roas (float or None), roi (float or None);
+=============================  =====================================================================================
+channel_performance            start: date, end: date (both inclusive, by conversion day), model: str,
+                               currency: str, conversion_type: str ("" = all)
+                               -> channel, conversions (sum of weights, float), revenue_micros, spend_micros,
+                               touchpoints, cpa_micros (int or None), roas (float or None), roi (float or None);
                                most revenue first; the ``unattributed`` row is always there
 channel_performance_totals     same parameters -> one row, same columns without channel
 results_by_customer            customer_id: str, model: str ("" = all), limit: int (credits)
-                               -> columns of the view ``credits``: run_id, model, conversion_id, customer_id,
-                               conversion_type, converted_at, currency, position (from 1), touchpoint_id, touched_at,
-                               channel, campaign, weight, value_micros, rev; by converted_at, conversion_id, model, position
+                               -> the columns of the view ``credits``: run_id, model, conversion_id, customer_id,
+                               conversion_type, converted_at, currency, position (from 1), touchpoint_id,
+                               touched_at, channel, campaign, weight, value_micros, rev;
+                               by converted_at, conversion_id, model, position
 customer_journey               customer_id: str, limit: int (the newest ones are kept)
-                               -> kind ("touchpoint" or "conversion"), event_id, occurred_at, channel, campaign, touch_type,
-                               source, medium, cost_micros, conversion_type, conversion_id, order_id, status, adjusts,
-                               value_micros, currency; oldest first; texts that do not apply are "", amounts 0
-data_status                    none -> run_id, app, topic, partition, offset (next), watermark (None before the first
-                               event), updated_at; one row per topic and partition of the active run
+                               -> kind ("touchpoint" or "conversion"), event_id, occurred_at, channel, campaign,
+                               touch_type, source, medium, cost_micros, conversion_type, conversion_id, order_id,
+                               status, adjusts, value_micros, currency;
+                               oldest first; texts that do not apply are "", amounts 0
+data_status                    none -> run_id, app, topic, partition, offset (next), watermark (None before the
+                               first event), updated_at; a row per topic and partition of the active run
 dead_letters_by_reason         none -> topic, reason, stage, records, last_failed_at
-meta                           none -> one row: run_id, run_label, config_hash, as_of (None until rollups were built once),
-                               watermark (None before the first event), updated_at (None before the first write), dirty_days,
-                               server_time
-=============================  ========================================================================================
+meta                           none -> one row: run_id, run_label, config_hash, as_of (None until rollups were
+                               built once), watermark (None before the first event), updated_at (None before the
+                               first write), dirty_days, server_time
+=============================  =====================================================================================
 
-``as_of``: every change marked before it is in the rollups. ``watermark``: the event time up to which all partitions that are
-moving have been read; one without news for a minute does not hold it back.
+``as_of``: every change marked before it is in the rollups. ``watermark``: the event time up to which all partitions
+that are moving have been read; one without news for a minute does not hold it back.
 
 Raises ``ValueError`` for an unknown query or a wrong set of parameters, and the errors of ``clickhouse.errors``.
 """
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 _PARAMETER = re.compile(r"\{(\w+):")
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @cache
@@ -74,7 +77,7 @@ def parameters(name: str) -> frozenset[str]:
     return frozenset(_PARAMETER.findall(load(name)))
 
 
-def run(client: Client, name: str, **bound: Any) -> list[dict[str, Any]]:
+def run(client: Client, name: str, /, **bound: Any) -> list[dict[str, Any]]:
     """The rows of a query, in its order.
 
     Raises:
@@ -89,15 +92,27 @@ def run(client: Client, name: str, **bound: Any) -> list[dict[str, Any]]:
         raise translate(error, f"query {name}") from error
 
 
-def execute(client: Client, name: str, **bound: Any) -> None:
+def execute(client: Client, name: str, /, *, tables: Mapping[str, str] | None = None, **bound: Any) -> None:
     """Runs a statement that answers nothing.
 
+    Args:
+        client: where.
+        name: which statement.
+        tables: names in its text and the tables meant by them, where the engine takes no parameter for a table.
+        bound: its parameters.
+
     Raises:
-        ValueError: an unknown statement, or parameters that are missing or unknown.
+        ValueError: an unknown statement, parameters that are missing or unknown, or a table name that is not plain.
         SinkUnavailable: the engine cannot do it now.
         SinkRejected: the engine refuses.
     """
     sql = _checked(name, bound)
+    for placeholder, table in (tables or {}).items():
+        if not _PLAIN_NAME.fullmatch(table):
+            raise ValueError(
+                f"statement {name}: table {table!r} is not a plain name of letters, digits and underscores"
+            )
+        sql = sql.replace(placeholder, table)
     try:
         client.command(sql, parameters=bound)
     except ClickHouseError as error:

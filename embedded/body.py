@@ -1,7 +1,7 @@
 """Request bodies, complete before anything is done with them, and content codings in both directions.
 
 clickhouse-connect sends one lz4 (or zstd) frame *per block*, one behind the other: a decoder that stops after the
-first frame loses rows silently. ``Decoder`` decodes all frames and raises ``BadBody`` when the last one is cut off.
+first frame loses rows silently. ``Decoder`` decodes all frames and raises ``BodyError`` when the last one is cut off.
 Bodies above ``SPILL_BYTES`` wait in a temporary file.
 """
 
@@ -23,7 +23,7 @@ SPILL_BYTES: Final = 128 * 1024 * 1024
 _PIECE: Final = 1024 * 1024
 
 
-class BadBody(ValueError):
+class BodyError(ValueError):
     """A body that cannot be decoded."""
 
 
@@ -49,11 +49,11 @@ class Decoder:
         """Args: coding: A ``Content-Encoding``; ``""`` and ``identity`` pass data through.
 
         Raises:
-            BadBody: A coding that is not known here.
+            BodyError: A coding that is not known here.
         """
         self._make = _FRAME_DECODERS.get(coding)
         if self._make is None and coding not in ("", "identity"):
-            raise BadBody(f"Content-Encoding {coding!r} is not supported; send one of {', '.join(_FRAME_DECODERS)}")
+            raise BodyError(f"Content-Encoding {coding!r} is not supported; send one of {', '.join(_FRAME_DECODERS)}")
         self._coding = coding
         self._frame: Any = None
 
@@ -61,7 +61,7 @@ class Decoder:
         """What ``data`` completes, decoded.
 
         Raises:
-            BadBody: Not data of this coding.
+            BodyError: Not data of this coding.
         """
         if self._make is None:
             yield data
@@ -72,7 +72,7 @@ class Decoder:
             try:
                 yield self._frame.decompress(data)
             except (zlib.error, RuntimeError, zstandard.ZstdError) as error:
-                raise BadBody(f"the body is not valid {self._coding}: {error}") from error
+                raise BodyError(f"the body is not valid {self._coding}: {error}") from error
             if not self._frame.eof:
                 return
             data, self._frame = self._frame.unused_data or b"", None
@@ -81,14 +81,14 @@ class Decoder:
         """Check that the last frame was whole.
 
         Raises:
-            BadBody: It was not.
+            BodyError: It was not.
         """
         if self._frame is not None:
-            raise BadBody(f"the {self._coding} body ends inside a frame")
+            raise BodyError(f"the {self._coding} body ends inside a frame")
 
 
 def encode(data: bytes | memoryview, accepted: str) -> tuple[bytes | memoryview, str]:
-    """``data`` in the best coding that ``accepted`` (an ``Accept-Encoding``) allows, and its name (``""``: as it is)."""
+    """``data`` in the best coding that an ``Accept-Encoding`` allows, and the coding's name (``""``: unchanged)."""
     wanted = {part.split(";")[0].strip().lower() for part in accepted.split(",") if ";q=0" not in part.replace(" ", "")}
     for coding, compress in _ENCODERS.items():
         if coding in wanted:

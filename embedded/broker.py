@@ -4,7 +4,7 @@
 ``D`` if it is new and *becomes* the broker. ``Broker`` starts that as a child and waits until it answers.
 
 Everything has replication factor 1: this broker's data are as safe as its disk. Topics are not created by use.
-Raises ``BrokerFailed`` with the end of the log when it does not come up.
+Raises ``BrokerError`` with the end of the log when it does not come up.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ JVM: Final = (
 )
 
 
-class BrokerFailed(RuntimeError):
+class BrokerError(RuntimeError):
     """The broker did not start; the message ends with its log."""
 
 
@@ -88,7 +88,7 @@ def prepare(data_dir: Path, port: int, *, keep_forever: bool = True) -> list[str
     """Write the configuration, format a new directory, and give the command that runs the broker.
 
     Raises:
-        BrokerFailed: The directory cannot be formatted.
+        BrokerError: The directory cannot be formatted.
     """
     java, libraries = find_java(), classpath(ensure_jars())
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def prepare(data_dir: Path, port: int, *, keep_forever: bool = True) -> list[str
         command = [java, *JVM, "-cp", libraries, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)]
         told = subprocess.run(command, capture_output=True, text=True, check=False)
         if told.returncode:
-            raise BrokerFailed(f"cannot format {data_dir}: {(told.stderr or told.stdout)[-1500:]}")
+            raise BrokerError(f"cannot format {data_dir}: {(told.stderr or told.stdout)[-1500:]}")
     return [java, *JVM, "-cp", libraries, "kafka.Kafka", str(config)]
 
 
@@ -122,14 +122,14 @@ class Broker:
         """Start and wait until the broker answers a metadata request.
 
         Raises:
-            BrokerFailed: It ended, or did not answer in time.
+            BrokerError: It ended, or did not answer in time.
         """
         self.process = spawn(prepare(self.data_dir, self.port, keep_forever=self.keep_forever), log=self.log)
         deadline = time.monotonic() + timeout_s
         while not is_ready(self.port):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                raise BrokerFailed(f"Kafka did not start on port {self.port}; end of {self.log}:\n{tail(self.log)}")
+                raise BrokerError(f"Kafka did not start on port {self.port}; end of {self.log}:\n{tail(self.log)}")
             time.sleep(0.05)
         return self
 

@@ -14,13 +14,13 @@ import os
 import re
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from embedded.sql import NOT_IMPLEMENTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from embedded.sql import Statement
@@ -72,9 +72,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A result and its statistics. ``data`` is a view into the engine's memory: no copy."""
+    """A result and its statistics. ``data`` is a view into the engine's memory, alive as long as ``owner``."""
 
     data: memoryview | bytes = b""
+    owner: object = None
     read_rows: int = 0
     read_bytes: int = 0
     written_rows: int = 0
@@ -94,11 +95,19 @@ class Engine:
     """The engine over one directory. Thread safe; ``close()`` ends it."""
 
     def __init__(self, path: Path, *, max_threads: int = 2, max_memory_bytes: int = 0, at_once: int = 16) -> None:
-        """Args: max_memory_bytes: limit of one query, 0 for half of the machine. at_once: statements run in parallel."""
+        """Open the directory.
+
+        Args:
+            path: Where the data are; made if absent.
+            max_threads: Of one query.
+            max_memory_bytes: Of one query; 0 for half of the machine.
+            at_once: Statements that run side by side; others wait.
+        """
         os.environ["TZ"] = "UTC"  # the engine reads it once: times without a zone must not depend on the machine
         from chdb.session import Session  # noqa: PLC0415 - 0.5 s and 400 MB, only for the process that is the engine
 
-        self._open = lambda: Session(str(path))
+        make: Any = Session  # untyped
+        self._open: Callable[[], Any] = lambda: make(str(path))
         path.mkdir(parents=True, exist_ok=True)
         self._anchor = self._open()  # keeps the engine up between calls
         memory = max_memory_bytes or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
@@ -139,9 +148,9 @@ class Engine:
                 answer = _insert(session, call) if call.statement.data_format else _query(session, call)
             except EngineError:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - chDB raises several kinds, all with the engine's text
                 raise self._translated(error) from None
-            return Answer(*answer, elapsed_ns=time.perf_counter_ns() - started)
+            return replace(answer, elapsed_ns=time.perf_counter_ns() - started)
 
     def _set_up(self, session: Any, call: Call) -> None:
         for name in call.settings:
@@ -222,24 +231,32 @@ class Engine:
         return EngineError(int(codes[0]), text)
 
 
-def _query(session: Any, call: Call) -> tuple[Any, ...]:
+def _query(session: Any, call: Call) -> Answer:
     result = session.query(call.statement.text, call.format, params=dict(call.parameters))
-    data = result.get_memview().view() if result.size() else b""
-    read_rows, written = result.storage_rows_read(), result.rows_written()
-    return data, read_rows, result.bytes_read(), written, result.bytes_written(), result.rows_read()
+    owner = result.get_memview() if result.size() else None
+    return Answer(
+        data=owner.view() if owner else b"",
+        owner=owner,
+        read_rows=result.storage_rows_read(),
+        read_bytes=result.bytes_read(),
+        written_rows=result.rows_written(),
+        written_bytes=result.bytes_written(),
+        result_rows=result.rows_read(),
+    )
 
 
-def _insert(session: Any, call: Call) -> tuple[Any, ...]:
+def _insert(session: Any, call: Call) -> Answer:
     stream = session.send_insert(call.statement.text, call.statement.data_format)
     try:
-        for piece in call.data:
+        for piece in filter(None, call.data):
             stream.append(piece)
         done = stream.finish()
     except BaseException:
         with contextlib.suppress(Exception):  # the first error is the one to tell
             stream.cancel()
         raise
-    return b"", done.rows_written, done.bytes_written, done.rows_written, done.bytes_written, 0
+    rows, size = done.rows_written, done.bytes_written
+    return Answer(read_rows=rows, read_bytes=size, written_rows=rows, written_bytes=size)
 
 
 def _state(session: Any, call: Call) -> list[str]:
@@ -249,7 +266,8 @@ def _state(session: Any, call: Call) -> list[str]:
         current = session.query("SELECT currentDatabase()", "RawBLOB").bytes().decode()
         undo.append(f"USE {_identifier(current)}")
     for name in filter(_NAME.fullmatch, call.settings):
-        value = session.query(f"SELECT value FROM system.settings WHERE name = {_quoted(name)}", "RawBLOB").bytes()
+        lookup = "SELECT value FROM system.settings WHERE name = {name:String}"
+        value = session.query(lookup, "RawBLOB", params={"name": name}).bytes()
         undo.append(f"SET {name} = {_quoted(value.decode())}")
     return undo
 

@@ -20,76 +20,29 @@ import base64
 import binascii
 import contextlib
 import hmac
-import json
 import os
-import re
 import signal
 import sys
 import threading
 import uuid
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from embedded import sql
-from embedded.body import BadBody, Body, Decoder, encode
-from embedded.engine import READ_ONLY_BUT_SETTINGS, Answer, Call, Engine, EngineError
-from embedded.forms import external_tables, is_about_table, read_form
+from embedded import interface, sql
+from embedded.body import Body, BodyError, Decoder, encode
+from embedded.engine import Call, Engine, EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PIECE: Final = 256 * 1024
-_HEAD: Final = 1024 * 1024
 _AUTHENTICATION_FAILED: Final = 516
 
-#: Words of the HTTP interface in the URL; everything else there is a setting, a parameter or an external table.
-_RESERVED: Final = frozenset(
-    "query user password database default_format query_id session_id session_timeout session_check close_session "
-    "quota_key role stacktrace compress decompress buffer_size wait_end_of_query client_protocol_version".split()
-)
-#: Settings that only speak about the transport and have no meaning here.
-_TRANSPORT: Final = frozenset(
-    "send_progress_in_http_headers http_headers_progress_interval_ms enable_http_compression "
-    "cancel_http_readonly_queries_on_client_close http_wait_end_of_query http_zlib_compression_level".split()
-)
-_CONTENT_TYPES: Final = (
-    ("JSONEachRow", "application/x-ndjson; charset=UTF-8"),
-    ("JSONCompactEachRow", "application/x-ndjson; charset=UTF-8"),
-    ("JSON", "application/json; charset=UTF-8"),
-    ("TabSeparated", "text/tab-separated-values; charset=UTF-8"),
-    ("TSV", "text/tab-separated-values; charset=UTF-8"),
-    ("CSV", "text/csv; charset=UTF-8"),
-    ("XML", "application/xml; charset=UTF-8"),
-    ("Arrow", "application/vnd.apache.arrow"),
-    ("Parquet", "application/vnd.apache.parquet"),
-    ("Native", "application/octet-stream"),
-    ("RowBinary", "application/octet-stream"),
-)
-#: HTTP status by ClickHouse error name, as a server answers; anything else is 500.
-_STATUS: Final = {
-    400: "BAD_ARGUMENTS CANNOT_COMPILE_REGEXP CANNOT_PARSE_TEXT CANNOT_PARSE_ESCAPE_SEQUENCE CANNOT_PARSE_QUOTED_STRING "
-    "CANNOT_PARSE_DATE CANNOT_PARSE_DATETIME CANNOT_PARSE_NUMBER CANNOT_PARSE_DOMAIN_VALUE_FROM_STRING "
-    "CANNOT_PARSE_IPV4 CANNOT_PARSE_IPV6 CANNOT_PARSE_INPUT_ASSERTION_FAILED CANNOT_PARSE_UUID DUPLICATE_COLUMN "
-    "ILLEGAL_COLUMN UNKNOWN_ELEMENT_IN_AST UNKNOWN_TYPE_OF_AST_NODE THERE_IS_NO_COLUMN TOO_DEEP_AST TOO_BIG_AST "
-    "UNEXPECTED_AST_STRUCTURE SYNTAX_ERROR INCORRECT_DATA TYPE_MISMATCH VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE",
-    401: "REQUIRED_PASSWORD",
-    403: "UNKNOWN_USER WRONG_PASSWORD AUTHENTICATION_FAILED SET_NON_GRANTED_ROLE ACCESS_DENIED",
-    404: "UNKNOWN_TABLE UNKNOWN_FUNCTION UNKNOWN_IDENTIFIER UNKNOWN_TYPE UNKNOWN_STORAGE UNKNOWN_DATABASE "
-    "UNKNOWN_SETTING UNKNOWN_DIRECTION_OF_SORTING UNKNOWN_AGGREGATE_FUNCTION UNKNOWN_FORMAT "
-    "UNKNOWN_DATABASE_ENGINE UNKNOWN_TYPE_OF_QUERY UNKNOWN_ROLE",
-    408: "TIMEOUT_EXCEEDED",
-    413: "QUERY_IS_TOO_LARGE",
-    501: "NOT_IMPLEMENTED",
-    503: "SOCKET_TIMEOUT CANNOT_OPEN_FILE CANNOT_SCHEDULE_TASK",
-}
-_ERROR_NAME: Final = re.compile(r"\(([A-Z][A-Z0-9_]*)\)(?: \(version [^)]*\))?\s*$")
 
-
-class Disconnected(ConnectionError):
+class DisconnectedError(ConnectionError):
     """The client went away before its request was whole."""
 
 
@@ -145,8 +98,10 @@ class Facade(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # else 40 ms per small answer
+    wbufsize = _PIECE  # headers and a small answer leave in one segment
     server: Facade
-    query: ClassVar[dict[str, str]] = {}
+    query: dict[str, str]
+    query_id = ""
 
     def do_GET(self) -> None:
         self._serve(may_write=False)
@@ -170,29 +125,29 @@ class _Handler(BaseHTTPRequestHandler):
                     self._send(404, f"There is no handle {url.path}\n".encode(), {"Content-Type": "text/plain"})
                 else:
                     self._check_access()
-                    self._answer(self._call(body, may_write=may_write))
+                    self._answer(interface.read_call(self.query, self.headers.get, body, may_write=may_write))
             except EngineError as error:
                 self._fail(error)
-            except (BadBody, sql.BadStatement) as error:
-                code = error.code if isinstance(error, sql.BadStatement) else sql.BAD_ARGUMENTS
+            except (BodyError, sql.StatementError) as error:
+                code = error.code if isinstance(error, sql.StatementError) else sql.BAD_ARGUMENTS
                 self._fail(self.server.engine.error(code, str(error)))
 
     # -- the request ------------------------------------------------------------------------------
 
     def _receive(self, body: Body) -> None:
         """Read the whole body; a body that cannot be decoded is still read, so that the connection stays usable."""
-        failure: BadBody | None = None
+        failure: BodyError | None = None
         decoder: Decoder | None = None
         try:
             decoder = Decoder(self.headers.get("Content-Encoding", "").lower())
-        except BadBody as error:
+        except BodyError as error:
             failure = error
         for piece in self._pieces():
             if decoder is not None and failure is None:
                 try:
                     for data in decoder.feed(piece):
                         body.write(data)
-                except BadBody as error:
+                except BodyError as error:
                     failure = error
         if failure is not None:
             raise failure
@@ -210,24 +165,24 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "0")
         if not length.isdecimal():
             self.close_connection = True
-            raise BadBody(f"Content-Length {length!r} is not a number")
+            raise BodyError(f"Content-Length {length!r} is not a number")
         yield from self._exactly(int(length))
 
     def _chunk_size(self) -> int:
         line = self.rfile.readline(1024)
         if not line:
-            raise Disconnected
+            raise DisconnectedError
         try:
             return int(line.split(b";")[0], 16)
         except ValueError:
             self.close_connection = True
-            raise BadBody("a chunk without a size") from None
+            raise BodyError("a chunk without a size") from None
 
     def _exactly(self, size: int) -> Iterator[bytes]:
         while size:
             piece = self.rfile.read(min(size, _PIECE))
             if not piece:
-                raise Disconnected
+                raise DisconnectedError
             size -= len(piece)
             yield piece
 
@@ -243,52 +198,15 @@ class _Handler(BaseHTTPRequestHandler):
             text = f"{user}: Authentication failed: password is incorrect, or there is no user with such name"
             raise self.server.engine.error(_AUTHENTICATION_FAILED, text)
 
-    def _call(self, body: Body, *, may_write: bool) -> Call:
-        form = read_form(self.headers.get("Content-Type", ""), body)
-        words = {**self.query, **(form.values if form else {})}
-        in_url = words.get("query", "").encode()
-        if in_url and body.size and form is None:
-            in_url += b"\n"
-        head = in_url if form else in_url + body.read(_HEAD)
-        statement = sql.read(head)
-        if not statement.data_format and form is None and body.size > _HEAD:
-            statement = sql.read(in_url + body.read())
-        inline = head[statement.data_at : len(in_url)] if statement.data_at < len(in_url) else b""
-        data = [inline] if inline else []
-        if words.get("compress", "0") not in ("", "0") or words.get("decompress", "0") not in ("", "0"):
-            text = "compress and decompress are not supported: use Accept-Encoding and Content-Encoding"
-            raise sql.BadStatement(sql.NOT_IMPLEMENTED, text)
-        settings = {
-            key: value
-            for key, value in words.items()
-            if key not in _RESERVED | _TRANSPORT and not key.startswith("param_") and not is_about_table(key, form)
-        }
-        readonly = settings.pop("readonly", "0")
-        if readonly not in ("0", "1", "2"):
-            raise sql.BadStatement(sql.BAD_ARGUMENTS, f"readonly is {readonly!r}: use 0, 1 or 2")
-        return Call(
-            statement=statement,
-            data=chain(data, body.pieces(max(0, statement.data_at - len(in_url)))),
-            settings=settings,
-            parameters={key.removeprefix("param_"): value for key, value in words.items() if key.startswith("param_")},
-            database=words.get("database") or self.headers.get("X-ClickHouse-Database", ""),
-            format=words.get("default_format") or self.headers.get("X-ClickHouse-Format") or "TabSeparated",
-            readonly=int(readonly) if may_write or readonly == "1" else READ_ONLY_BUT_SETTINGS,
-            session_id=words.get("session_id", ""),
-            session_timeout_s=_seconds(words.get("session_timeout", "60")),
-            session_check=words.get("session_check", "0") == "1",
-            external=external_tables(form, self.query) if form else (),
-        )
-
     # -- the answer -------------------------------------------------------------------------------
 
     def _answer(self, call: Call) -> None:
         answer = self.server.engine.run(call)
-        headers = {"X-ClickHouse-Summary": _summary(answer)}
+        headers = {"X-ClickHouse-Summary": interface.summary(answer)}
         if call.statement.returns_rows or len(answer.data):
             form = call.statement.output_format or call.format
             headers["X-ClickHouse-Format"] = form
-            headers["Content-Type"] = next((t for name, t in _CONTENT_TYPES if form.startswith(name)), "text/plain")
+            headers["Content-Type"] = interface.content_type(form)
         data: bytes | memoryview = answer.data
         if self.query.get("enable_http_compression") == "1" and len(data):
             data, coding = encode(data, self.headers.get("Accept-Encoding", ""))
@@ -297,8 +215,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200, data, headers)
 
     def _fail(self, error: EngineError) -> None:
-        name = _ERROR_NAME.search(str(error))
-        status = next((s for s, names in _STATUS.items() if name and name[1] in names.split()), 500)
+        status = interface.status_of(str(error))
         headers = {"X-ClickHouse-Exception-Code": str(error.code), "Content-Type": "text/plain; charset=UTF-8"}
         if status == 401:
             headers["WWW-Authenticate"] = 'Basic realm="ClickHouse server HTTP API"'
@@ -317,43 +234,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         if self.command == "HEAD":
             data = b""
-        if len(data) <= _PIECE:  # one segment: headers and body in one call
-            self._headers_buffer += [b"\r\n", bytes(data)]
-            self.flush_headers()
-        else:
-            self.end_headers()
-            self.wfile.write(data)
+        self.end_headers()
+        self.wfile.write(data)
+        self.wfile.flush()
 
     def version_string(self) -> str:
         """The Server header."""
         return "ClickHouse HTTP facade over chDB"
 
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002 - the base class calls it so
         """Failures only, and no URL: it may hold a password."""
         if isinstance(code, int) and code >= 500:
             sys.stderr.write(f"{self.log_date_time_string()} {self.command} {code} query_id={self.query_id!r}\n")
-
-
-def _summary(answer: Answer) -> str:
-    return json.dumps(
-        {
-            "read_rows": str(answer.read_rows),
-            "read_bytes": str(answer.read_bytes),
-            "written_rows": str(answer.written_rows),
-            "written_bytes": str(answer.written_bytes),
-            "total_rows_to_read": "0",
-            "result_rows": str(answer.result_rows),
-            "result_bytes": str(len(answer.data)),
-            "elapsed_ns": str(answer.elapsed_ns),
-        },
-        separators=(",", ":"),
-    )
-
-
-def _seconds(text: str) -> float:
-    if not text.isdecimal():
-        raise sql.BadStatement(sql.BAD_ARGUMENTS, f"session_timeout is {text!r}: use whole seconds, such as 60")
-    return float(text)
 
 
 def _one_line(value: str) -> str:

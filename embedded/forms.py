@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from email.message import Message
 from typing import TYPE_CHECKING
 
-from embedded.body import BadBody, Body
+from embedded.body import Body, BodyError
 from embedded.engine import ExternalTable
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def read_form(content_type: str, body: Body) -> Form | None:
     """The form in a request, or None if its content type says that it is none.
 
     Raises:
-        BadBody: It says so, and is not.
+        BodyError: It says so, and is not.
     """
     header = Message()
     header["Content-Type"] = content_type
@@ -37,7 +37,7 @@ def read_form(content_type: str, body: Body) -> Form | None:
         return None
     boundary = header.get_param("boundary")
     if not isinstance(boundary, str) or not boundary:
-        raise BadBody("multipart/form-data without a boundary")
+        raise BodyError("multipart/form-data without a boundary")
     form = Form({}, {})
     for part in (b"\r\n" + body.read()).split(b"\r\n--" + boundary.encode())[1:]:
         if part.startswith(b"--"):
@@ -45,20 +45,20 @@ def read_form(content_type: str, body: Body) -> Form | None:
         head, separator, content = part.partition(b"\r\n\r\n")
         name = _NAME.search(head)
         if not separator or name is None:
-            raise BadBody("multipart/form-data with a part that has no name")
+            raise BodyError("multipart/form-data with a part that has no name")
         field = name[1].decode()
         if _FILE.search(head):
             form.files[field] = content
         else:
             form.values[field] = content.decode()
-    raise BadBody("multipart/form-data that ends before its last boundary")
+    raise BodyError("multipart/form-data that ends before its last boundary")
 
 
 def external_tables(form: Form, query: Mapping[str, str]) -> tuple[ExternalTable, ...]:
     """The files of a form as tables; ``<name>_format`` and ``<name>_structure`` or ``_types`` describe each.
 
     Raises:
-        BadBody: A file without a description of its columns.
+        BodyError: A file without a description of its columns.
     """
     tables = []
     for name, data in form.files.items():
@@ -66,7 +66,7 @@ def external_tables(form: Form, query: Mapping[str, str]) -> tuple[ExternalTable
         if types := query.get(f"{name}_types", ""):
             structure = ", ".join(f"_{i} {kind}" for i, kind in enumerate(_split_types(types), 1))
         if not structure:
-            raise BadBody(f"external table {name}: send {name}_structure or {name}_types in the URL")
+            raise BodyError(f"external table {name}: send {name}_structure or {name}_types in the URL")
         tables.append(ExternalTable(name, structure, query.get(f"{name}_format", "TabSeparated"), data))
     return tuple(tables)
 

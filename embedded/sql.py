@@ -4,7 +4,7 @@ r"""Just enough reading of ClickHouse SQL to serve it over HTTP, without parsing
 data come and go. It works on bytes since binary data may follow; quotes, comments and heredocs are skipped as the
 engine skips them.
 
-Raises ``BadStatement`` with ClickHouse's own code: nothing to run, several statements, or what this stack must refuse.
+Raises ``StatementError`` with ClickHouse's own code: nothing to run, several statements, or refused by this stack.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _QUERIES: Final = frozenset(
 )
 
 
-class BadStatement(ValueError):
+class StatementError(ValueError):
     """A statement refused before the engine sees it; ``code`` is ClickHouse's."""
 
     def __init__(self, code: int, message: str) -> None:
@@ -85,13 +85,13 @@ def read(text: bytes) -> Statement:
     """The one statement in ``text``.
 
     Raises:
-        BadStatement: Empty, several statements, not UTF-8, or refused by this stack.
+        StatementError: Empty, several statements, not UTF-8, or refused by this stack.
     """
     seen: list[_Token] = []
     brings_data = False
     for token in _tokens(text):
         if seen and seen[-1].word == b";":
-            raise BadStatement(SYNTAX_ERROR, "Syntax error: Multi-statements are not allowed")
+            raise StatementError(SYNTAX_ERROR, "Syntax error: Multi-statements are not allowed")
         seen.append(token)
         if len(seen) == 1:
             brings_data = token.is_word(b"INSERT")
@@ -105,7 +105,7 @@ def read(text: bytes) -> Statement:
                 data_at = gap.end() if gap else token.end
                 return Statement(_decoded(text[: seen[-2].start]), _decoded(text[token.start : token.end]), data_at)
     if not seen or seen[0].word == b";":
-        raise BadStatement(SYNTAX_ERROR, "Syntax error: Empty query")
+        raise StatementError(SYNTAX_ERROR, "Syntax error: Empty query")
     _refuse(seen)
     verb = next((token.word for token in seen if token.kind == "word"), b"")
     return Statement(_decoded(text), output_format=_output_format(text, seen), returns_rows=verb in _QUERIES)
@@ -140,13 +140,13 @@ def _refuse(tokens: list[_Token]) -> None:
         for before, between, token in zip([tokens[0], *tokens], tokens, tokens[1:], strict=False):
             names_engine = between.word == b"ENGINE" or (between.word == b"=" and before.word == b"ENGINE")
             if names_engine and token.word.strip(b'`"') in FORBIDDEN_ENGINES:
-                raise BadStatement(
+                raise StatementError(
                     NOT_IMPLEMENTED,
                     "a table with the Kafka engine would make this data directory unreadable; "
                     "let a worker write to ClickHouse, or use a ClickHouse server",
                 )
     if tokens[0].word == b"INSERT" and any(a.word == b"INPUT" and b.word == b"(" for a, b in pairwise(tokens)):
-        raise BadStatement(
+        raise StatementError(
             NOT_IMPLEMENTED, "INSERT ... SELECT ... FROM input() is not served; insert the rows directly"
         )
 
@@ -155,4 +155,4 @@ def _decoded(text: bytes) -> str:
     try:
         return text.decode()
     except UnicodeDecodeError as error:
-        raise BadStatement(BAD_ARGUMENTS, f"the statement is not UTF-8 at byte {error.start}") from error
+        raise StatementError(BAD_ARGUMENTS, f"the statement is not UTF-8 at byte {error.start}") from error

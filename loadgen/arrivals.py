@@ -18,6 +18,7 @@ from loadgen.rows import CONVERSION, Random, Rows, cents, make, picked
 MAX_DELAY_DAYS: Final = 28.0
 _LATENCY_S: Final = 2.0
 _LATE_DAYS: Final = 20.0
+_OVERTAKEN_DAYS: Final = 3.0
 #: Of the refunds: all without an amount, all with the amount; the rest takes a part.
 _REFUND_ALL: Final = 0.4
 _REFUND_ALL_WITH_AMOUNT: Final = 0.6
@@ -65,9 +66,8 @@ def delayed(rng: Random, config: PopulationConfig, block: Block, corrected: Rows
     touches, conversions = block.touches, block.conversions
     touches["arrives"] += rng.exponential(_LATENCY_S, len(touches))
     disorder = rng.random(len(touches)) * config.disorder_minutes * 60
-    overtaken = np.fmin(block.next_contact + 1.0, touches["occurs"] + 2 * DAY_S)
-    moved = np.fmax(np.where(picked(rng, len(touches), 0.5), disorder, overtaken - touches["occurs"]), 0.0)
-    moved = np.where(np.isnan(moved) | np.isnan(block.next_contact), disorder, moved)
+    wait = block.next_contact - touches["occurs"]
+    moved = np.where(wait < _OVERTAKEN_DAYS * DAY_S, wait, 0.0) + disorder
     touches["arrives"] += np.where(picked(rng, len(touches), config.out_of_order), moved, 0.0)
 
     behind = block.converts_at + np.minimum(rng.lognormal(np.log(2.0), 1.0, len(touches)), 96.0) * 3600.0
@@ -91,12 +91,12 @@ def redelivered(rng: Random, rows: Rows, share: float) -> Rows:
     return again
 
 
-def damaged(rng: Random, rows: Rows, share: float, kinds: int, first_event: int) -> Rows:
+def damaged(rng: Random, rows: Rows, beside: int, share: float, kinds: int, first_event: int) -> Rows:
     """Copies of random rows under event numbers of their own, each marked with one of ``kinds`` damages.
 
-    They are ``share`` of all records, these copies included.
+    They are ``share`` of all, when the others are ``beside`` records.
     """
-    count = int(rng.poisson(len(rows) * share / (1.0 - share)))
+    count = int(rng.poisson(beside * share / (1.0 - share)))
     bad = rows[rng.integers(max(len(rows), 1), size=count if len(rows) else 0)].copy()
     bad["is_malformed"] = 1
     bad["event"] = np.arange(first_event, first_event + len(bad))

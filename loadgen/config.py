@@ -86,25 +86,29 @@ AFFINITIES: Final = (
     ("Referral", "Organic Search", 1.7),
 )
 
+_SEARCHES: Final = (("Organic Search", 1.8), ("Referral", 1.6))
+_LOYAL: Final = (("Direct", 4.0), ("Email", 3.0))
+_NURTURED: Final = (("Referral", 2.0), ("Email", 1.5))
+
 PERSONAS: Final = (
     Persona("shopper", 0.500, 2.5, 0.60, 10.0, 1.2, -2.2),
-    Persona("researcher", 0.210, 7.0, 0.50, 22.0, 1.0, -2.6, 180.0, 0.6, bias=(("Organic Search", 1.8), ("Referral", 1.6))),
-    Persona("brand_loyal", 0.158, 1.6, 0.40, 14.0, 0.8, -0.4, 45.0, 0.5, bias=(("Direct", 4.0), ("Email", 3.0))),
-    Persona("b2b_buyer", 0.100, 9.0, 0.45, 60.0, 0.8, -3.0, 9_000.0, 0.9, milestones=True, bias=(("Referral", 2.0), ("Email", 1.5))),
+    Persona("researcher", 0.210, 7.0, 0.50, 22.0, 1.0, -2.6, 180.0, 0.6, bias=_SEARCHES),
+    Persona("brand_loyal", 0.158, 1.6, 0.40, 14.0, 0.8, -0.4, 45.0, 0.5, bias=_LOYAL),
+    Persona("b2b_buyer", 0.100, 9.0, 0.45, 60.0, 0.8, -3.0, 9_000.0, 0.9, milestones=True, bias=_NURTURED),
     Persona("walk_in", 0.030, 0.0, 0.0, 1.0, 0.0, math.inf, 35.0, 0.5),
     Persona("bot", 0.002, 250.0, 0.50, 0.01, 1.0, -math.inf),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, slots=True)
 class PopulationConfig:
     """All that decides the events besides seed and start time.
 
-    ``duplicates``: delivered a second time, same bytes. ``out_of_order``: delivered after the next event of
-    the same journey, or ``disorder_minutes`` late at most. ``late``: touches of converting journeys that
-    arrive after the conversion; ``late_conversions``: conversions that arrive days after they happened, often
-    after their correction. ``refunds``, ``cancellations``, ``restatements``: shares of the paid conversions.
-    ``malformed``: share of records beside the valid ones. ``avro``: records in Confluent Avro instead of
+    ``duplicates``: delivered a second time, same bytes. ``out_of_order``: delivered up to ``disorder_minutes``
+    late, touches counted from the next contact of their journey, which so overtakes them. ``late``: touches of
+    converting journeys that arrive after the conversion; ``late_conversions``: conversions that arrive days after
+    they happened, often after their correction. ``refunds``, ``cancellations``, ``restatements``: shares of the
+    paid conversions. ``malformed``: share of all records of customers. ``avro``: records in Confluent Avro instead of
     JSON. ``derived_channels``: touches that carry source and medium only.
     """
 

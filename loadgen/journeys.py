@@ -1,13 +1,14 @@
 """Customers' journeys: touches by a channel Markov chain, conversions by the channels' true effects.
 
-``Journeys.draw`` makes a block of journeys as ``Rows`` that arrive when they occur (``arrivals`` moves them). The chance
-to convert is logistic in the contacts, so what each channel truly adds is known: ``incremental`` holds, per
-journey and channel, the chance with the channel minus the chance had its contacts not happened.
+``Journeys.draw`` makes a block of journeys as ``Rows`` that arrive when they occur (``arrivals`` moves them). The
+chance to convert is logistic in the contacts, so what each channel truly adds is known: ``incremental`` holds,
+per journey and channel, the chance with the channel minus the chance had its contacts not happened.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,25 @@ from loadgen.clocks import DAY_S, Floats, Ints
 from loadgen.config import AFFINITIES, PopulationConfig
 from loadgen.rows import AVRO, CONVERSION, TOUCH, Random, Rows, cents, make, picked
 
-HOUR_S = 3600.0
+HOUR_S: Final = 3600.0
+_PERSONA_NUMBERS: Final = (
+    "touches",
+    "touches_sigma",
+    "gap_hours",
+    "gap_sigma",
+    "base",
+    "value",
+    "value_sigma",
+    "milestones",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Journeys in full. ``next_contact`` and ``converts_at`` run over ``touches``; the latter is NaN without a conversion."""
+    """Journeys in full. ``next_contact`` and ``converts_at`` run over ``touches``: NaN where there is none.
+
+    ``decided_at``, ``converted``, ``chance`` and ``incremental`` run over the journeys.
+    """
 
     touches: Rows
     next_contact: Floats
@@ -57,10 +71,7 @@ class Journeys:
         self._campaigns = np.array([c.campaigns for c in channels], dtype=np.int64)
         self._persona_edges = np.cumsum([p.share for p in personas]) / sum(p.share for p in personas)
         self._is_bot = np.array([p.base == -np.inf for p in personas])
-        self._p = {
-            name: np.array([getattr(p, name) for p in personas])
-            for name in ("touches", "touches_sigma", "gap_hours", "gap_sigma", "base", "value", "value_sigma", "milestones")
-        }  # fmt: skip
+        self._p = {name: np.array([getattr(p, name) for p in personas]) for name in _PERSONA_NUMBERS}
 
     def events_per_journey(self) -> float:
         """Roughly how many records one journey makes, redeliveries included; sets the pace of the population."""
@@ -102,7 +113,9 @@ class Journeys:
         decided = starts.copy()
         decided[counts > 0] = at[(offsets + counts - 1)[counts > 0]]
         decided += np.minimum(rng.lognormal(np.log(0.3), 1.2, len(starts)), 72.0) * HOUR_S
-        conversions = self._conversions(rng, customers, personas, starts, decided, converted, first_event + len(touches))
+        conversions = self._conversions(
+            rng, customers, personas, starts, decided, converted, first_event + len(touches)
+        )
         last = position == counts[journey] - 1
         return Block(
             touches=touches,
@@ -116,7 +129,9 @@ class Journeys:
         )
 
     def _counts(self, rng: Random, personas: Ints) -> Ints:
-        drawn = self._p["touches"][personas] * np.exp(rng.standard_normal(len(personas)) * self._p["touches_sigma"][personas])
+        drawn = self._p["touches"][personas] * np.exp(
+            rng.standard_normal(len(personas)) * self._p["touches_sigma"][personas]
+        )
         most = np.where(self._is_bot, self._config.max_bot_touches, self._config.max_touches)[personas]
         some = self._p["touches"][personas] > 0
         return np.where(some, np.clip(np.rint(drawn), 1, most), 0).astype(np.int64)
@@ -172,8 +187,15 @@ class Journeys:
         )
 
     def _conversions(
-        self, rng: Random, customers: Ints, personas: Ints, starts: Floats, decided: Floats, converted: NDArray[np.bool_], first_event: int
-    ) -> Rows:  # fmt: skip
+        self,
+        rng: Random,
+        customers: Ints,
+        personas: Ints,
+        starts: Floats,
+        decided: Floats,
+        converted: NDArray[np.bool_],
+        first_event: int,
+    ) -> Rows:
         size = len(starts)
         value = self._p["value"][personas] * np.exp(rng.standard_normal(size) * self._p["value_sigma"][personas])
         stages = self._p["milestones"][personas].astype(bool)
@@ -211,8 +233,9 @@ def _cumulated(weights: Floats) -> Floats:
 
 
 def _sample(edges: Floats, draws: Floats) -> Ints:
-    found = (draws[:, None] >= edges).sum(axis=1)
-    return np.minimum(found, edges.shape[1] - 1).astype(np.int64)
+    found: Ints = (draws[:, None] >= edges).sum(axis=1, dtype=np.int64)
+    within: Ints = np.minimum(found, edges.shape[1] - 1)
+    return within
 
 
 def _logistic(x: Floats) -> Floats:

@@ -38,9 +38,7 @@ def _set(reason: Reason, field: str, value: object) -> Damage:
 
 
 def _without(reason: Reason, *fields: str) -> Damage:
-    return Damage(
-        reason, lambda wire, key, _: Broken(key, _json({k: v for k, v in wire.items() if k not in fields}))
-    )
+    return Damage(reason, lambda wire, key, _: Broken(key, _json({k: v for k, v in wire.items() if k not in fields})))
 
 
 _ANY_EVENT: Final = (

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from loadgen.arrivals import corrections, damaged, delayed, redelivered
-from loadgen.avro import encode_event
 from loadgen.causal import CausalTruth
 from loadgen.clocks import DAY_S, Clock, Season
 from loadgen.config import ConfigError, PopulationConfig
@@ -54,7 +53,7 @@ class Population:
         self._sent_before = 0
         self._arrivals: Floats = np.zeros(0)
         self._journeys = Journeys(self.config)
-        self._renderer = Renderer(self.config, encode_event, seed=seed, start_at_us=start_at_us)
+        self._renderer = Renderer(self.config, seed=seed, start_at_us=start_at_us)
         season = Season(start_at_us) if live_rate is None else None
         self._clock = Clock(start_at_us, live_rate or self.config.events_per_day / DAY_S, season)
 
@@ -75,7 +74,7 @@ class Population:
             event += len(corrected)
             valid = delayed(rng, config, block, corrected)
             again = redelivered(rng, valid, config.duplicates)
-            broken = damaged(rng, valid, config.malformed, DAMAGE_NUMBERS, event)
+            broken = damaged(rng, valid, len(valid) + len(again), config.malformed, DAMAGE_NUMBERS, event)
             event += len(broken)
 
             # Later journeys start after the cursor, so nothing can arrive before it any more.

@@ -10,12 +10,7 @@ from schemas.reasons import Reason
 Kind: TypeAlias = Literal["touchpoint", "conversion", "spend"]
 Event: TypeAlias = TouchpointEvent | ConversionWireEvent | SpendEvent
 
-#: Topic of each kind, as ``schemas/topics`` creates them.
-TOPICS: Final[dict[Kind, str]] = {
-    "touchpoint": "attribution.touchpoints",
-    "conversion": "attribution.conversions",
-    "spend": "attribution.spend",
-}
+KINDS: Final[tuple[Kind, ...]] = ("touchpoint", "conversion", "spend")
 
 
 class Record(NamedTuple):

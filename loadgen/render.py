@@ -8,20 +8,37 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from loadgen.malformed import CONVERSION_DAMAGES, TOUCH_DAMAGES
-from loadgen.records import TOPICS, Record
+from loadgen.records import KINDS, Kind, Record
 from loadgen.rows import AVRO, CONVERSION_TYPES, MICROS, MILLIS, STATUSES, TOUCH
 from loadgen.spend import SpendLedger
-from loadgen.wire import conversion_json, mapping, spend_json, touch_json
+from loadgen.wire import avro, conversion_json, mapping, spend_json, touch_json
 from schemas.events import ConversionWireEvent, TouchpointEvent
+from schemas.topics import topic_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from loadgen.clocks import Ints
     from loadgen.config import PopulationConfig
-    from loadgen.records import Event
+    from loadgen.malformed import Damage
     from loadgen.rows import Rows
 
+#: Columns of a row that are read one by one; ``render`` unpacks them in this order.
+_COLUMNS: Final = (
+    "kind",
+    "customer",
+    "channel",
+    "campaign",
+    "amount",
+    "form",
+    "is_derived",
+    "type",
+    "status",
+    "order",
+    "adjusts",
+    "by_order",
+    "is_duplicate",
+    "is_malformed",
+    "damage",
+)
 _DAY_US: Final = 86_400_000_000
 _COUNTRIES: Final = ("US", "DE", "GB", "FR", "US", "NL", "US", "ES", "CA", "IT", "US")
 _DEVICES: Final = ("mobile", "desktop", "mobile", "mobile", "desktop", "tablet", "mobile")
@@ -30,16 +47,14 @@ _THEMES: Final = ("spring", "brand", "launch", "summer", "retarget", "holiday", 
 _SCRAMBLE: Final = 0x9E3779B97F4B
 _MASK: Final = (1 << 48) - 1
 #: A spend report has a record for each campaign; this many other records at least stand between two reports of it.
-_RECORDS_A_REPORTED_CAMPAIGN: Final = 25
+_RECORDS_A_REPORTED_CAMPAIGN: Final = 60
 
 
 class Renderer:
     """Makes the records of one stream; ids depend on its seed and start, so that two streams never share one."""
 
-    def __init__(
-        self, config: PopulationConfig, encode_avro: Callable[[Event], bytes], *, seed: int, start_at_us: int
-    ) -> None:
-        self._encode_avro = encode_avro
+    def __init__(self, config: PopulationConfig, *, seed: int, start_at_us: int) -> None:
+        self._topics: dict[Kind, str] = {kind: topic_of(kind).topic for kind in KINDS}
         self._prefix = hashlib.blake2b(f"{seed}:{start_at_us}".encode(), digest_size=4).hexdigest() + "-"
         self._ledger = SpendLedger(self._prefix)
         self._channels = config.channels
@@ -60,11 +75,7 @@ class Renderer:
         """The records of ``rows``, which happened at ``at_us``, in the same order, with spend reports in between."""
         at_us = np.where(rows["form"] == MILLIS, at_us // 1000 * 1000, at_us)
         ids, orders, adjusted = (_scrambled(rows[name]) for name in ("event", "order", "adjusts"))
-        names = (
-            "kind", "customer", "channel", "campaign", "amount", "form", "is_derived", "type", "status", "order", "adjusts",
-            "by_order", "is_duplicate", "is_malformed", "damage",
-        )  # fmt: skip
-        columns = [rows[name].tolist() for name in names]
+        columns = [rows[name].tolist() for name in _COLUMNS]
         out: list[Record] = []
         for number, at, order_number, base, (
             kind, customer, channel, campaign, amount, form, is_derived, type_, status, order, adjusts,
@@ -74,7 +85,9 @@ class Renderer:
             if kind == TOUCH:
                 record = self._touch(event_id, at, customer, channel, campaign, amount, form, is_derived, is_duplicate)
                 if amount and not is_duplicate and not is_malformed:
-                    self._ledger.add(at // _DAY_US, self._channels[channel].name, self._campaign(channel, campaign), amount)
+                    self._ledger.add(
+                        at // _DAY_US, self._channels[channel].name, self._campaign(channel, campaign), amount
+                    )
             else:
                 record = self._conversion(
                     event_id, at, customer, amount, form, type_, status,
@@ -93,8 +106,17 @@ class Renderer:
         return self._campaigns[channel][campaign] if campaign >= 0 else ""
 
     def _touch(
-        self, event_id: str, at: int, customer: int, channel: int, campaign: int, amount: int, form: int, is_derived: int, is_duplicate: int
-    ) -> Record:  # fmt: skip
+        self,
+        event_id: str,
+        at: int,
+        customer: int,
+        channel: int,
+        campaign: int,
+        amount: int,
+        form: int,
+        is_derived: int,
+        is_duplicate: int,
+    ) -> Record:
         source = self._channels[channel]
         customer_id = f"cust-{customer:07d}"
         event = TouchpointEvent(
@@ -112,8 +134,17 @@ class Renderer:
             device_type=_DEVICES[customer % len(_DEVICES)],
         )
         # Avro has a field for the channel, and a producer that fills a schema fills it.
-        value = self._encode_avro(event) if form == AVRO else touch_json(event, form, is_derived=bool(is_derived))
-        return Record("touchpoint", TOPICS["touchpoint"], customer_id.encode(), value, False, None, event, bool(is_duplicate))
+        value = avro(event) if form == AVRO else touch_json(event, form, is_derived=bool(is_derived))
+        return Record(
+            "touchpoint",
+            self._topics["touchpoint"],
+            customer_id.encode(),
+            value,
+            False,
+            None,
+            event,
+            bool(is_duplicate),
+        )
 
     def _conversion(
         self, event_id: str, at: int, customer: int, amount: int, form: int, type_: int, status: int,
@@ -131,10 +162,20 @@ class Renderer:
             status=STATUSES[status],
             adjusts=adjusts,
         )
-        value = self._encode_avro(event) if form == AVRO else conversion_json(event, form)
-        return Record("conversion", TOPICS["conversion"], customer_id.encode(), value, False, None, event, bool(is_duplicate))
+        value = avro(event) if form == AVRO else conversion_json(event, form)
+        return Record(
+            "conversion",
+            self._topics["conversion"],
+            customer_id.encode(),
+            value,
+            False,
+            None,
+            event,
+            bool(is_duplicate),
+        )
 
     def _damaged(self, record: Record, number: int) -> Record:
+        damages: tuple[Damage, ...]
         if isinstance(record.event, TouchpointEvent):
             damages, wire = TOUCH_DAMAGES, mapping(touch_json(record.event, MICROS, is_derived=False))
         elif isinstance(record.event, ConversionWireEvent):
@@ -142,14 +183,15 @@ class Renderer:
         else:
             raise TypeError(f"no damages are known for {record.event!r}")
         damage = damages[number % len(damages)]
-        broken = damage.make(wire, record.key, self._encode_avro(record.event))
+        broken = damage.make(wire, record.key, avro(record.event))
         return record._replace(
             key=broken.key, value=broken.value, is_malformed=True, expected_reason=damage.reason, event=None
         )
 
     def _spend(self) -> list[Record]:
         return [
-            Record("spend", TOPICS["spend"], e.channel.encode(), spend_json(e), False, None, e) for e in self._ledger.report()
+            Record("spend", self._topics["spend"], e.channel.encode(), spend_json(e), False, None, e)
+            for e in self._ledger.report()
         ]
 
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from loadgen.rows import ISO, MICROS, MILLIS
+from schemas.codec import encode_avro, kind_of, local_schema_id
 
 if TYPE_CHECKING:
     from loadgen.malformed import Wire
-    from schemas.events import ConversionWireEvent, SpendEvent, TouchpointEvent
+    from schemas.events import ConversionWireEvent, Event, SpendEvent, TouchpointEvent
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -27,23 +28,20 @@ def touch_json(event: TouchpointEvent, form: int, *, is_derived: bool) -> bytes:
     campaign = f',"campaign":"{event.campaign}"' if event.campaign else ""
     cost = _amount("cost", event.cost_micros, form) + f',"currency":"{event.currency}"' if event.cost_micros else ""
     return (
-        f'{{"event_id":"{event.event_id}","customer_id":"{event.customer_id}","occurred_at":{_time(event.occurred_at_us, form)}'
-        f'{channel}{campaign},"source":"{event.source}","medium":"{event.medium}","touch_type":"{event.touch_type}"'
-        f'{cost},"country":"{event.country}","device_type":"{event.device_type}"}}'
+        f'{_head(event, form)}{channel}{campaign},"source":"{event.source}","medium":"{event.medium}",'
+        f'"touch_type":"{event.touch_type}"{cost},"country":"{event.country}","device_type":"{event.device_type}"}}'
     ).encode()
 
 
 def conversion_json(event: ConversionWireEvent, form: int) -> bytes:
     """A conversion or a correction; what equals the wire's default is left out."""
-    kind = "" if event.conversion_type == "purchase" and form == MICROS else f',"conversion_type":"{event.conversion_type}"'
+    is_default = event.conversion_type == "purchase" and form == MICROS
+    kind = "" if is_default else f',"conversion_type":"{event.conversion_type}"'
     order = f',"order_id":"{event.order_id}"' if event.order_id else ""
     value = _amount("value", event.value_micros, form) if event.value_micros else ""
     status = "" if event.status == "completed" else f',"status":"{event.status}"'
     adjusts = f',"adjusts":"{event.adjusts}"' if event.adjusts else ""
-    return (
-        f'{{"event_id":"{event.event_id}","customer_id":"{event.customer_id}","occurred_at":{_time(event.occurred_at_us, form)}'
-        f'{kind}{order}{value},"currency":"{event.currency}"{status}{adjusts}}}'
-    ).encode()
+    return f'{_head(event, form)}{kind}{order}{value},"currency":"{event.currency}"{status}{adjusts}}}'.encode()
 
 
 def spend_json(event: SpendEvent) -> bytes:
@@ -55,10 +53,20 @@ def spend_json(event: SpendEvent) -> bytes:
     ).encode()
 
 
+def avro(event: Event) -> bytes:
+    """The event in Confluent Avro, under the id of the newest schema of its topic."""
+    return encode_avro(event, local_schema_id(kind_of(event)))
+
+
 def mapping(json_bytes: bytes) -> Wire:
     """The fields of a JSON spelling, for damaging."""
     fields: Wire = msgspec.json.decode(json_bytes)
     return fields
+
+
+def _head(event: TouchpointEvent | ConversionWireEvent, form: int) -> str:
+    at = _time(event.occurred_at_us, form)
+    return f'{{"event_id":"{event.event_id}","customer_id":"{event.customer_id}","occurred_at":{at}'
 
 
 def _time(at_us: int, form: int) -> str:

@@ -142,6 +142,16 @@ def canonical(kind: EventKind, message: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def conversion_type_of(event_name: str) -> str | None:
+    """The conversion type that a known event name of a shop or CRM stands for."""
+    known = EVENT_NAMES.get(_fold(event_name))
+    return known[0] if known else None
+
+
+def _fold(name: str) -> str:
+    return " ".join(name.lower().split())
+
+
 def _pick(names: Mapping[str, tuple[str, ...]], place: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for canonical_name, aliases in names.items():
@@ -182,7 +192,7 @@ def _name_conversion(found: dict[str, Any]) -> None:
     name = found.pop("event_name", None)
     if "conversion_type" in found or not isinstance(name, str) or not name.strip():
         return
-    folded = " ".join(name.lower().split())
+    folded = _fold(name)
     conversion_type, status = EVENT_NAMES.get(folded, (folded.replace(" ", "_"), None))
     found["conversion_type"] = conversion_type
     if status is not None:

@@ -16,6 +16,7 @@ import fastavro
 from schemas.events import ConversionWireEvent, ErasureEvent, IdentityEvent, SpendEvent
 from schemas.records import InvalidRecordError, shown
 from schemas.registry import LocalSchemas
+from schemas.topics import load_topics
 from schemas.wire import wire_fields
 
 if TYPE_CHECKING:
@@ -38,9 +39,7 @@ def read(kind: EventKind, record: RawRecord, value: bytes, schemas: SchemaSource
     schema, start = _writer(record, value, schemas)
     ours = schema.name.startswith(_NAMESPACE)
     if ours and schema.name != _NAMESPACE + kind.capitalize():
-        raise InvalidRecordError(
-            "unknown_schema", "", f"schema {shown(schema.name)} is not for events of kind {kind}"
-        )
+        raise InvalidRecordError("unknown_schema", "", f"schema {shown(schema.name)} is not for events of kind {kind}")
     body = BytesIO(value)
     body.seek(start)
     try:
@@ -119,6 +118,4 @@ def _local() -> LocalSchemas:
 
 @cache
 def _newest_ids() -> dict[str, int]:
-    from schemas.topics import load_topics  # noqa: PLC0415  # read on first use, like the schemas themselves
-
     return {spec.kind: max(spec.schemas, key=lambda v: v.version).id for spec in load_topics().values() if spec.schemas}

@@ -29,7 +29,7 @@ def to_event(kind: EventKind, fields: _Fields, record: RawRecord, rules: Channel
     if not isinstance(event, SpendEvent):
         check_key(event.customer_id, record.key)
     timestamp = record.timestamp
-    event.received_at_us = timestamp * 1000 if timestamp is not None and timestamp > 0 else 0
+    event.received_at_us = max(0, timestamp * 1000)
     event.offset = record.offset
     return event
 
@@ -55,8 +55,8 @@ def derive_channel(event: TouchpointEvent, rules: ChannelRules) -> None:
     event.term = event.term or landing.term
     if landing.click_ids:
         event.click_ids = {**landing.click_ids, **(event.click_ids or {})}
-    channel = rules.classify(
-        event.source, event.medium, event.campaign, event.referrer, event.page_url, event.click_ids
+    channel = rules.classify_landing(
+        event.source, event.medium, event.campaign, event.referrer, landing, event.click_ids
     )
     if channel is None:
         raise InvalidRecordError(
@@ -203,9 +203,7 @@ def _required_id(fields: _Fields, name: str) -> str:
 def _customer(fields: _Fields) -> str:
     text = _id(fields, "customer_id")
     if not text or text.isspace():
-        raise InvalidRecordError(
-            "missing_identity", "customer_id", "is required; send a user id, else a device id"
-        )
+        raise InvalidRecordError("missing_identity", "customer_id", "is required; send a user id, else a device id")
     return text
 
 

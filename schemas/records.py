@@ -17,22 +17,42 @@ SHOWN_CHARS: Final = 80
 
 
 class RawRecord(Protocol):
-    """What the codec reads of a record; aiokafka's ``ConsumerRecord`` has this shape. ``timestamp`` is milliseconds."""
+    """What the codec reads of a record; aiokafka's ``ConsumerRecord`` has this shape."""
 
     @property
-    def topic(self) -> str: ...
+    def topic(self) -> str:
+        """Topic it was read from."""
+        ...
+
     @property
-    def partition(self) -> int: ...
+    def partition(self) -> int:
+        """Partition of that topic."""
+        ...
+
     @property
-    def offset(self) -> int: ...
+    def offset(self) -> int:
+        """Offset in the partition."""
+        ...
+
     @property
-    def timestamp(self) -> int: ...
+    def timestamp(self) -> int:
+        """The broker's or the producer's clock, in milliseconds."""
+        ...
+
     @property
-    def key(self) -> bytes | None: ...
+    def key(self) -> bytes | None:
+        """Key bytes as sent."""
+        ...
+
     @property
-    def value(self) -> bytes | None: ...
+    def value(self) -> bytes | None:
+        """Value bytes as sent."""
+        ...
+
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Names and contents as sent."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,13 @@ class WriterSchema:
 class SchemaSource(Protocol):
     """Finds the schema with which a record was written. Both answer ``None`` for an unknown one."""
 
-    def by_id(self, schema_id: int) -> WriterSchema | None: ...
-    def by_guid(self, guid: UUID) -> WriterSchema | None: ...
+    def by_id(self, schema_id: int) -> WriterSchema | None:
+        """The schema of this id."""
+        ...
+
+    def by_guid(self, guid: UUID) -> WriterSchema | None:
+        """The schema of this GUID."""
+        ...
 
 
 def parse_schema(text: str) -> WriterSchema | None:

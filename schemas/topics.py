@@ -5,7 +5,7 @@ Raises ``TopicFileError`` for a file that says something else than the format; t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
@@ -77,7 +77,7 @@ def parse_topic(text: str, where: str) -> TopicSpec:
         raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise TopicFileError(f"{where}: is no YAML: {error}") from None
-    known = {field.name for field in msgspec.inspect.type_info(TopicSpec).fields}  # type: ignore[attr-defined]  # a dataclass type has fields
+    known = {field.name for field in fields(TopicSpec)}
     unknown = sorted(set(raw) - known) if isinstance(raw, dict) else []
     if unknown:
         raise TopicFileError(f"{where}: unknown field {unknown[0]}; fields are {', '.join(sorted(known))}")

@@ -7,22 +7,22 @@ Every function takes the canonical field name and a value as JSON or Avro gave i
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_FLOOR, Context, Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+import msgspec
 
 from attribution.errors import InvalidParameterError
 from attribution.money import to_micros
 from schemas.records import InvalidRecordError, shown
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 INT64_MAX: Final = 2**63 - 1
 MAX_ID_BYTES: Final = 512
 MAX_TEXT_BYTES: Final = 4_096
+#: Texts with the shorter limit.
+ID_FIELDS: Final = frozenset({"event_id", "customer_id", "previous_id", "order_id", "adjusts"})
 DAY_US: Final = 86_400_000_000
 #: 2000-01-01T00:00:00Z. Earlier times are default values and unit mistakes, not events of this product.
 EARLIEST_US: Final = 946_684_800_000_000
@@ -42,7 +42,7 @@ _INTEGER: Final = re.compile(r"-?\d{1,25}", re.ASCII)
 _CURRENCY: Final = re.compile(r"[A-Za-z]{3}", re.ASCII)
 #: Wide enough that scaling an accepted number is exact, so it is rounded only once.
 _EXACT: Final = Context(prec=130)
-_STATUS: Final = {
+STATUSES: Final = {
     "completed": "completed",
     "refunded": "refunded",
     "cancelled": "cancelled",
@@ -66,17 +66,17 @@ def time_us(field: str, raw: object) -> int:
     raise _wrong_type(field, "ISO-8601 text or an epoch number", raw)
 
 
-def plausible(field: str, at_us: int, timestamp_ms: int | None) -> int:
+def plausible(field: str, at_us: int, timestamp_ms: int) -> int:
     """The time itself, unless it is before 2000 or more than a day after the broker's timestamp (if it has one)."""
     if at_us < EARLIEST_US:
         raise InvalidRecordError(
             "implausible_time", field, f"{at_us} us since the epoch is before 2000-01-01; check the unit"
         )
-    if timestamp_ms is not None and timestamp_ms > 0 and at_us > timestamp_ms * 1000 + FUTURE_TOLERANCE_US:
+    if timestamp_ms > 0 and at_us > timestamp_ms * 1000 + FUTURE_TOLERANCE_US:
         raise InvalidRecordError(
             "implausible_time",
             field,
-            f"{at_us} us since the epoch is over one day after the broker's timestamp {timestamp_ms} ms; check unit, clock",
+            f"{at_us} us since the epoch is a day or more after the record timestamp {timestamp_ms} ms; check the unit",
         )
     return at_us
 
@@ -104,7 +104,9 @@ def micros(field: str, raw: object) -> int:
     try:
         amount = to_micros(raw, field)
     except InvalidParameterError:
-        raise InvalidRecordError("bad_amount", field, f"{shown(raw)!r} is no amount such as 12.50 within int64 micros") from None
+        raise InvalidRecordError(
+            "bad_amount", field, f"{shown(raw)!r} is no amount such as 12.50 within int64 micros"
+        ) from None
     if amount < 0:
         raise InvalidRecordError("negative_value", field, f"{shown(raw)} is below zero")
     return amount
@@ -137,7 +139,7 @@ def status(field: str, raw: object) -> str:
     if not isinstance(raw, str):
         raise _wrong_type(field, "completed, refunded or cancelled", raw)
     try:
-        return _STATUS[raw.strip().lower()]
+        return STATUSES[raw.strip().lower()]
     except KeyError:
         raise InvalidRecordError(
             "bad_status", field, f"{shown(raw)!r} is not completed, refunded or cancelled"
@@ -174,22 +176,10 @@ def text_map(field: str, raw: object) -> dict[str, str] | None:
     return out or None
 
 
-def texts_fit(ids: tuple[str | None, ...], texts: tuple[str | None, ...], maps: tuple[Mapping[str, str] | None, ...]) -> bool:
-    """Whether all fit their limits; the quick question of the fast path."""
-    return (
-        all(t is None or len(t.encode()) <= MAX_ID_BYTES for t in ids)
-        and all(t is None or len(t.encode()) <= MAX_TEXT_BYTES for t in texts)
-        and all(
-            len(k.encode()) <= MAX_TEXT_BYTES and len(v.encode()) <= MAX_TEXT_BYTES
-            for m in maps
-            if m is not None
-            for k, v in m.items()
-        )
-    )
-
-
 def _as_json(value: object) -> str:
-    return json.dumps(value, default=str, ensure_ascii=False, separators=(",", ":"))
+    if isinstance(value, Decimal):
+        return str(value)
+    return msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode(value).decode()
 
 
 def _text_time(field: str, raw: str) -> int:

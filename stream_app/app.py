@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import faust
+from faust.types import StreamT
 from yarl import URL
 
-from schemas.codec import Codec
-from schemas.sources import build_codec
+from schemas.channel_rules import load_channel_rules
+from schemas.codec import Codec, EventKind, LocalSchemas, RegistrySchemas
 from stream_app.deadletter import DeadLetters
 from stream_app.pipeline import Batch, Pipeline, Source, Sources
 from stream_app.recovery import TableManager
@@ -68,6 +69,7 @@ def create_app(
         consumer_auto_offset_reset="earliest",
     )
     app.transport = Transport([url], app, loop=None)
+    app.transport.aligned_topics = (settings.touchpoints_topic, settings.conversions_topic)
     app.worker_settings = settings
     app.on_ready = lambda _: None
     app.on_not_ready = lambda: None
@@ -79,7 +81,7 @@ def create_app(
     app.pipeline = _pipeline(app, settings, write_rows, clock_us)
 
     @app.agent(events, name="attribute")
-    async def attribute(epochs: AsyncIterator[Epoch]) -> None:
+    async def attribute(epochs: StreamT[Epoch]) -> None:
         async for epoch in epochs:
             try:
                 await app.pipeline.run(epoch, fail_stop)
@@ -101,7 +103,7 @@ def _pipeline(
 
     def state(partition: int) -> DurableState:
         manager: Any = app.tables
-        return DurableState(manager.recovery.logs[partition], app.journeys.data.partition(partition))
+        return DurableState(manager.recovery.logs[partition], app.journeys.partition(partition))
 
     def consumer() -> Consumer:
         found = app.consumer
@@ -109,8 +111,12 @@ def _pipeline(
             raise TypeError("the chunked transport is not in place")
         return found
 
-    def codec(kind: Any) -> Codec:
-        return build_codec(kind, rules_file=settings.channel_rules, registry_url=settings.schema_registry_url)
+    rules = load_channel_rules(settings.channel_rules)
+    registry = settings.schema_registry_url
+    schemas = RegistrySchemas(registry) if registry else LocalSchemas()
+
+    def codec(kind: EventKind) -> Codec:
+        return Codec(kind, channel_rules=rules, schemas=schemas)
 
     return Pipeline(
         config=settings.attribution_config(),

@@ -17,8 +17,10 @@ LateKey: TypeAlias = tuple[str, int, str]
 
 def late_keys(customer_id: str, applied: Applied) -> Iterator[LateKey]:
     """What ``Journey.apply`` refused."""
-    for event in (*applied.late_touches, *applied.late_conversions):
-        yield (customer_id, event[0], event[1])
+    for at_us, event_id, *_ in applied.late_touches:
+        yield (customer_id, at_us, event_id)
+    for event in applied.late_conversions:
+        yield (customer_id, event.at_us, event.event_id)
 
 
 def split_late(

@@ -21,14 +21,20 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from mode import get_logger
+
 from attribution.attribute import Attributor
 from attribution.config import AttributionConfig
 from attribution.journey import Journey
-from attribution.types import ConversionCredits, ConversionEvent, Touch
-from schemas.codec import Codec, RawRecord, Rejected
+from attribution.journey_bytes import append_touches
+from attribution.types import ConversionCredits
+from schemas.codec import Codec, RawRecord, Rejected, SchemaSourceUnavailableError
 from schemas.events import ConversionWireEvent, SpendEvent, TouchpointEvent
+from stream_app.grouping import by_customer
 from stream_app.late import LateKey, late_keys, split_late
 from stream_app.transport import Epoch
+
+logger = get_logger(__name__)
 
 
 class Consumer(Protocol):
@@ -108,19 +114,35 @@ class Pipeline:
         """Steps 1 to 4, then hand steps 5 and 6 to a task that the next epoch awaits before its own."""
         if not self._consumer().begin(epoch):
             return
-        batch = Batch(epoch)
-        for partition, records in epoch.by_partition():
-            touchpoints = self._decode(self._sources.touchpoints, records, batch)
-            conversions = self._decode(self._sources.conversions, records, batch)
-            batch.spend += self._decode(self._sources.spend, records, batch)
-            late = self._apply(partition, touchpoints, conversions, batch)
-            if late:
-                touchpoints, conversions = self._without(late, touchpoints, conversions, records, batch)
-            self._keep(partition, touchpoints, conversions, batch)
+        batch = await self._computed(epoch)
         await self._make_durable(batch)
         if self._delivery is not None:
             await self._delivery
         self._delivery = asyncio.create_task(self._deliver(batch, fail_stop))
+
+    async def _computed(self, epoch: Epoch) -> Batch:
+        while True:
+            batch = self.compute(epoch)
+            if batch is not None:
+                return batch
+            await asyncio.sleep(1.0)
+
+    def compute(self, epoch: Epoch) -> Batch | None:
+        """Steps 1 and 2, without any effect; None while the schema registry does not answer."""
+        batch = Batch(epoch)
+        try:
+            for partition, records in epoch.by_partition():
+                touchpoints = self._decode(self._sources.touchpoints, records, batch)
+                conversions = self._decode(self._sources.conversions, records, batch)
+                batch.spend += self._decode(self._sources.spend, records, batch)
+                late = self._apply(partition, touchpoints, conversions, batch)
+                if late:
+                    touchpoints, conversions = self._without(late, touchpoints, conversions, records, batch)
+                self._keep(partition, touchpoints, conversions, batch)
+        except SchemaSourceUnavailableError as error:
+            logger.warning("Waiting for the schema registry: %s", error)
+            return None
+        return batch
 
     @staticmethod
     def _decode(source: Source, records: Mapping[str, Sequence[RawRecord]], batch: Batch) -> list[Any]:
@@ -148,6 +170,9 @@ class Pipeline:
         late: set[LateKey] = set()
         raws = self._state(partition).get_many(keys)
         for key, (customer, (touches, events)), raw in zip(keys, todo.items(), raws, strict=True):
+            if raw is not None and not events and (appended := append_touches(raw, touches, config)) is not None:
+                changed[key] = appended
+                continue
             journey = Journey() if raw is None else from_bytes(raw)
             applied = journey.apply(touches, events, config)
             if applied.changed:
@@ -206,31 +231,3 @@ class Pipeline:
             await self._consumer().finish(batch.epoch)
         except Exception as error:  # noqa: BLE001  # whatever it is, nothing may be committed after it
             fail_stop(error)
-
-
-def by_customer(
-    touchpoints: Sequence[TouchpointEvent], conversions: Sequence[ConversionWireEvent]
-) -> dict[str, tuple[list[Touch], list[ConversionEvent]]]:
-    """Events grouped by customer, in the core's own form."""
-    todo: dict[str, tuple[list[Touch], list[ConversionEvent]]] = {}
-    get = todo.get
-    for e in touchpoints:
-        touch = (e.occurred_at_us, e.event_id, e.channel, e.campaign or "")
-        entry = get(e.customer_id)
-        if entry is None:
-            todo[e.customer_id] = ([touch], [])
-        else:
-            entry[0].append(touch)
-    for c in conversions:
-        event = ConversionEvent(
-            c.occurred_at_us,
-            c.event_id,
-            c.conversion_type,
-            c.order_id or "",
-            c.value_micros,
-            c.currency,
-            c.status,
-            c.adjusts or "",
-        )
-        todo.setdefault(c.customer_id, ([], []))[1].append(event)
-    return todo

@@ -15,10 +15,11 @@ from typing import Any
 
 from faust.tables.manager import TableManager as FaustTableManager
 from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
+from faust.types import TP
 from mode import Service, get_logger
 
 from stream_app.changelog import PartitionLog, StaleStateError, restore
-from stream_app.tables import JourneyStore
+from stream_app.tables import JourneyTable
 
 logger = get_logger(__name__)
 
@@ -51,6 +52,19 @@ class FencedRecovery(Recovery):
                 await self._abandon(work, cancelled)
                 break
 
+    def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """The worker serves nothing until the next assignment is restored."""
+        app: Any = self.app
+        app.on_not_ready()
+        super().on_partitions_revoked(revoked)
+
+    async def on_recovery_completed(self, generation_id: int = 0) -> None:
+        """Resume the flow, and say so."""
+        await super().on_recovery_completed(generation_id)
+        app: Any = self.app
+        if app.consumer_generation_id == generation_id:
+            app.on_ready(set(self.logs))
+
     @Service.task
     async def _slurp_changelogs(self) -> None:
         """Stock Faust reads changelog events here; ``_take_over`` does it in bulk."""
@@ -77,8 +91,8 @@ class FencedRecovery(Recovery):
         topic = settings.changelog_topic
         log = PartitionLog(settings.bootstrap_servers, topic, partition, f"{settings.group_id}-{partition}")
         log.acquire()
-        store: JourneyStore = app.journeys.data
-        state = store.partition(partition)
+        journeys: JourneyTable = app.journeys
+        state = journeys.partition(partition)
         while True:
             try:
                 count = restore(
@@ -91,7 +105,7 @@ class FencedRecovery(Recovery):
                 )
             except StaleStateError as error:
                 logger.warning("%s: local state is wiped and restored", error)
-                state = store.wipe(partition)
+                state = journeys.wipe(partition)
                 continue
             if count:
                 logger.info("Restored partition %d: %d changelog records", partition, count)

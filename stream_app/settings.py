@@ -67,7 +67,7 @@ class WorkerSettings(BaseSettings):
     def _known_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value:
             raise ValueError("name at least one model")
-        return tuple(dict.fromkeys(resolve(v).id for v in value))
+        return tuple(dict.fromkeys(resolve(v).model_id for v in value))
 
     @field_validator("custom_weights")
     @classmethod

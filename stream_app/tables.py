@@ -133,6 +133,14 @@ class JourneyTable(faust.Table[bytes, bytes]):
         self._cache = rocksdict.Cache(cache_mb << 20)
         super().__init__(*args, **kwargs)
 
+    def partition(self, partition: int) -> PartitionState:
+        """State of an assigned partition."""
+        return cast(JourneyStore, self.data).partition(partition)
+
+    def wipe(self, partition: int) -> PartitionState:
+        """Lose the state of a partition and begin empty."""
+        return cast(JourneyStore, self.data).wipe(partition)
+
     def _new_store_by_url(self, url: Any) -> JourneyStore:  # noqa: ARG002  # there is one kind of store
         store = JourneyStore(
             "rocksdb://",

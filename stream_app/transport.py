@@ -21,6 +21,8 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode import get_logger
 
+from stream_app.alignment import Alignment
+
 logger = get_logger(__name__)
 
 
@@ -70,6 +72,7 @@ class Consumer(driver.Consumer):
         self._next: dict[TP, int] = {}  # read position of every source partition
         self._tail: dict[TP, int] = {}  # where the last accepted epoch ended
         self._known_gaps: set[tuple[TP, int, int]] = set()
+        self.alignment = Alignment(getattr(self.transport, "aligned_topics", ()))
 
     def begin(self, epoch: Epoch) -> bool:
         """Whether the epoch may be processed; the caller must not await before it does."""
@@ -120,6 +123,7 @@ class Consumer(driver.Consumer):
             positions.update(earliest)
             for tp in unread:
                 await self._seek(tp, earliest[tp])
+        self.alignment.clear()
         self._next = {tp: at or 0 for tp, at in positions.items()}
         self._tail = dict(self._next)
         self._rewind = False
@@ -135,12 +139,12 @@ class Consumer(driver.Consumer):
                     await self.perform_seek()
                 fence, generation = self.fence, self.app.consumer_generation_id
                 records, _ = await self._wait_next_records(1.0)
-                if not records:
+                if not records and not self.alignment.waiting:
                     continue
                 if fence != self.fence or generation != self.app.consumer_generation_id:
                     self._rewind = True  # fetched under an old assignment
                     continue
-                epoch = await self._cut(fence, records)
+                epoch = await self._cut(fence, records or {})
                 if epoch is not None:
                     await self._deliver(epoch)
         except self.consumer_stopped_errors:
@@ -153,11 +157,14 @@ class Consumer(driver.Consumer):
         (channel,) = conductor._topic_name_index[next(iter(epoch.chunks)).topic]  # noqa: SLF001  # no public way
         await self.wait_first(channel.queue.put(epoch), self.suspend_flow.wait())
 
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109  # faust's signature
+        """Partitions with records waiting for another topic are not fetched further."""
+        active = (active_partitions or set()) - self.alignment.waiting
+        return await super()._getmany(active, timeout if active else 0.0)
+
     async def _cut(self, fence: int, records: Mapping[Any, Sequence[ConsumerRecord]]) -> Epoch | None:
-        """An epoch of those records that continue the read positions."""
+        """An epoch of those records that continue the read positions and whose turn it is."""
         active = self._get_active_partitions()
-        chunks: dict[TP, Sequence[ConsumerRecord]] = {}
-        start: dict[TP, int] = {}
         for aiokafka_tp, found in records.items():
             tp = TP(*aiokafka_tp)
             if tp not in active or self._is_changelog_tp(tp):
@@ -169,9 +176,18 @@ class Consumer(driver.Consumer):
             fresh = [r for r in found if r.offset >= expected] if found and found[0].offset < expected else found
             if not fresh or await self._is_suspicious_gap(tp, expected, fresh[0].offset):
                 continue
-            chunks[tp], start[tp] = fresh, expected
             self._next[tp] = fresh[-1].offset + 1
+            self.alignment.add(tp, expected, fresh)
+        chunks, start = self.alignment.release(self._is_behind)
         return Epoch(fence, chunks, start) if chunks else None
+
+    def _is_behind(self, tp: TP) -> bool:
+        """Whether the broker has records of an assigned partition that were not fetched yet."""
+        position = self._next.get(tp)
+        if position is None or tp not in self._get_active_partitions():
+            return False
+        end = self.highwater(tp)
+        return end is not None and end > position
 
     async def _is_suspicious_gap(self, tp: TP, expected: int, first: int) -> bool:
         """Offsets may be missing for good (transaction markers, retention); ask the broker once more to know."""
@@ -188,3 +204,5 @@ class Transport(driver.Transport):
     """Faust's aiokafka transport with the chunked consumer."""
 
     Consumer = Consumer
+    #: Topics that are read side by side in time.
+    aligned_topics: Sequence[str] = ()

@@ -85,7 +85,7 @@ SELECT
     channel,
     campaign,
     currency,
-    sum(c) AS conversions,
+    sumKahan(c) AS conversions,
     sum(v) AS value_micros,
     sum(s) AS spend_micros,
     sum(t) AS touchpoints

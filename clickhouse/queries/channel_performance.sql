@@ -5,7 +5,7 @@
 -- conversion_type   '' for all types
 SELECT
     channel,
-    sum(c) AS conversions,
+    sumKahan(c) AS conversions,
     sum(v) AS revenue_micros,
     sum(s) AS spend_micros,
     sum(t) AS touchpoints,

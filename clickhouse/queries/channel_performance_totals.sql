@@ -4,7 +4,7 @@
 -- currency          only amounts in this currency
 -- conversion_type   '' for all types
 SELECT
-    sum(c) AS conversions,
+    sumKahan(c) AS conversions,
     sum(v) AS revenue_micros,
     sum(s) AS spend_micros,
     sum(t) AS touchpoints,

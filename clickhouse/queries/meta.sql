@@ -1,4 +1,4 @@
--- How fresh the numbers are. No parameters. A row of rollup_pass is as good as now while no day is dirty.
+-- How fresh the numbers are. No parameters. While no day is dirty the rollups are as good as now.
 WITH
     (SELECT argMax(run_id, switched_at) FROM active_run) AS active,
     (SELECT max(updated_at) FROM worker_progress WHERE run_id = active) AS latest,
@@ -9,6 +9,7 @@ WITH
             ON d.run_id = s.run_id AND d.day = s.day
         WHERE d.run_id = active AND d.mark > s.built
     ) AS dirty,
+    (SELECT count() FROM rollup_state) AS built,
     (SELECT argMax(as_of, finished_at) FROM rollup_pass) AS passed,
     (
         SELECT min(watermark_us)
@@ -19,7 +20,11 @@ SELECT
     r.run_id AS run_id,
     r.label AS run_label,
     r.config_hash AS config_hash,
-    if(passed = toDateTime64(0, 6, 'UTC'), NULL, if(dirty = 0, now64(6, 'UTC'), passed)) AS as_of,
+    multiIf(
+        dirty = 0 AND built > 0, now64(6, 'UTC'),
+        passed = toDateTime64(0, 6, 'UTC'), NULL,
+        passed
+    ) AS as_of,
     if(watermark_min > 0, fromUnixTimestamp64Micro(assumeNotNull(watermark_min), 'UTC'), NULL) AS watermark,
     if(latest = toDateTime64(0, 6, 'UTC'), NULL, latest) AS updated_at,
     dirty AS dirty_days,

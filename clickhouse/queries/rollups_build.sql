@@ -13,7 +13,7 @@ SELECT
     campaign,
     currency,
     conversion_type,
-    sum(weight) AS conversions,
+    sumKahan(weight) AS conversions,
     sum(micros) AS value_micros,
     countIf(weight != 0 AND touchpoint_id != '') AS touchpoints
 FROM

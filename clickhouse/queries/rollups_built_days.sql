@@ -1,3 +1,4 @@
 -- The days that have rows in a stage table; the others are empty now.
--- stage   name of the table
-SELECT DISTINCT day FROM {stage:Identifier}
+-- stage    name of the table
+-- run_id   the run
+SELECT DISTINCT day FROM {stage:Identifier} WHERE run_id = {run_id:UInt32}

@@ -12,6 +12,7 @@ from attribution.attribute import Attributor
 from attribution.batch import attribute_all
 from attribution.config import DAY_US, AttributionConfig
 from attribution.journey import Journey
+from attribution.journey_bytes import append_touches
 from attribution.types import ConversionCredits, ConversionEvent, Touch
 
 CONFIG = AttributionConfig(models=("first_touch", "linear", "time_decay", "u_shaped", "w_shaped", "full_path"))
@@ -158,6 +159,35 @@ def test_equal_sets_have_equal_bytes(
         other.apply(*split([event]), CONFIG)
 
     assert one.to_bytes() == other.to_bytes()
+
+
+@given(histories, st.integers(1, 3), st.sampled_from((2, 4, 1_000)), st.sampled_from((1, 12, 400)))
+@settings(max_examples=400, deadline=None)
+def test_appending_bytes_is_the_same_as_reading_applying_and_writing(
+    history: tuple[list[Touch | ConversionEvent], list[Touch | ConversionEvent], list[Touch | ConversionEvent]],
+    chunk: int,
+    cap: int,
+    retention_days: int,
+) -> None:
+    """The short cut of the hot path gives the bytes of the long way, and owes no rows."""
+    config = replace(
+        CONFIG,
+        max_touchpoints=cap,
+        lookback_us=8 * DAY_US,
+        allowed_lateness_us=2 * DAY_US,
+        conversion_retention_us=retention_days * DAY_US,
+    )
+    events, _, again = history
+    journey = Journey()
+    for i in range(0, len(events := sorted(events) + again), chunk):
+        touches_, conversions = split(events[i : i + chunk])
+        raw = journey.to_bytes()
+        appended = append_touches(raw, touches_, config) if touches_ and not conversions else None
+        applied = journey.apply(touches_, conversions, config)
+        if appended is not None:
+            assert appended == journey.to_bytes()
+            assert not applied.affected
+            assert not applied.late_touches
 
 
 @given(st.permutations(list(range(30))), st.integers(2, 8))

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from attribution.batch import attribute_all
 from attribution.config import AttributionConfig
@@ -92,15 +93,15 @@ class Stream:
         return count
 
     # -- workers ---------------------------------------------------------------------------------
-    def start(self, index: int = 0, **env: str) -> subprocess.Popen[bytes]:
+    def start(self, index: int = 0, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start a worker with a state directory of its own."""
-        log = (self.folder / f"worker-{index}.log").open("ab")
-        self.workers[index] = subprocess.Popen(
-            [Path(sys.executable).with_name("attribution"), "worker"],
-            env={**os.environ, **self.environment(index), **env},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+        with (self.folder / f"worker-{index}.log").open("ab") as log:
+            self.workers[index] = subprocess.Popen(
+                [sys.executable, "-P", "-c", "from cli.worker import worker; worker()"],
+                env={**os.environ, **self.environment(index), **(env or {})},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         return self.workers[index]
 
     def environment(self, index: int) -> dict[str, str]:
@@ -123,7 +124,7 @@ class Stream:
         """Where a worker keeps its state."""
         return self.folder / f"state-{index}"
 
-    def signal(self, index: int, number: signal.Signals) -> None:
+    def send(self, index: int, number: signal.Signals) -> None:
         """Send a signal to a worker."""
         self.workers[index].send_signal(number)
 
@@ -207,7 +208,7 @@ class Stream:
         while seen < want:
             for message in reader.consume(1_000, timeout=5):
                 assert message.error() is None, message.error()
-                headers = {k: (v or b"").decode() for k, v in message.headers() or []}
+                headers = decoded(message.headers())
                 origin = tuple(headers[f"dlq.{part}"] for part in ("topic", "partition", "offset"))
                 found[origin] = (message.key(), message.value(), headers)
                 seen += 1
@@ -223,6 +224,11 @@ class Stream:
         mine = [t for t in self._admin.list_topics(timeout=10).topics if t.startswith(self.group)]
         for future in self._admin.delete_topics(mine).values():
             future.result()
+
+
+def decoded(headers: Any) -> dict[str, str]:
+    """Kafka headers as text."""
+    return {name: (value or b"").decode() for name, value in headers or ()}
 
 
 def batch_credits(

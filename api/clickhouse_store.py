@@ -1,0 +1,181 @@
+"""The store over ClickHouse: named queries in, row types out.
+
+One client serves all threads (it holds no session). It is connected at the first use, and again after a failed
+start, so that the API starts before its database. A table that does not exist is reported as ``Unavailable`` with
+the command that creates it; a query that the engine refuses for another reason is a fault of ours and raises.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, date, datetime, timedelta
+from math import ceil
+from typing import Any, Final
+
+from api.store import (
+    ChannelRow,
+    DeadLetters,
+    EarnedCredit,
+    EventKey,
+    JourneyRow,
+    Meta,
+    Page,
+    Progress,
+    ResultKey,
+    ResultRow,
+    TouchCredit,
+    Unavailable,
+)
+from clickhouse import queries
+from clickhouse.client import connect
+from clickhouse.errors import SinkRejected, SinkUnavailable, StoreError
+from clickhouse.settings import ClickHouseSettings
+
+_NAME: Final = "clickhouse"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class ClickHouseStore:
+    """Reads the active run of one database."""
+
+    def __init__(self, settings: ClickHouseSettings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._client: Any = None  # its type belongs to the room that makes it
+
+    @classmethod
+    def from_environment(cls, *, timeout_s: float) -> ClickHouseStore:
+        """The store that ``CLICKHOUSE_*`` names; no query outlives ``timeout_s``."""
+        settings = ClickHouseSettings()
+        bound = max(1, min(settings.send_receive_timeout_s, ceil(timeout_s)))
+        return cls(settings.model_copy(update={"send_receive_timeout_s": bound}))
+
+    def ping(self) -> None:
+        """Return when the engine answers and its tables are there."""
+        self._run("meta")
+
+    def meta(self) -> Meta:
+        """What the numbers of the active run stand on."""
+        rows = self._run("meta")
+        if not rows:
+            raise Unavailable(_NAME, "it has no active run; run: attribution migrate")
+        row = rows[0]
+        return Meta(row["run_id"], row["as_of"], row["watermark"], row["config_hash"] or None)
+
+    def channel_performance(self, start: date, end: date, model: str, currency: str, conversion_type: str = "") -> Page:
+        """Sums by channel, the unattributed row always."""
+        period = {"start": start, "end": end, "model": model, "conversion_type": conversion_type}
+        rows = self._run("channel_performance", currency=currency, **period)
+        currencies = self._run("currencies_in_period", **period)
+        return Page(
+            [
+                ChannelRow(r["channel"], r["conversions"], r["revenue_micros"], r["spend_micros"], r["touchpoints"])
+                for r in rows
+            ],
+            [r["currency"] for r in currencies if r["currency"] != currency],
+        )
+
+    def results(self, customer_id: str, model: str | None, after: ResultKey | None, limit: int) -> list[ResultRow]:
+        """A page of a customer's credits."""
+        rows = self._run(
+            "results_page",
+            customer_id=customer_id,
+            model=model or "",
+            has_after=int(after is not None),
+            after_us=_us(after.converted_at) if after else 0,
+            after_id=after.conversion_id if after else "",
+            after_model=after.model if after else "",
+            limit=limit,
+        )
+        return [
+            ResultRow(
+                r["model"],
+                r["conversion_id"],
+                r["conversion_type"],
+                r["converted_at"],
+                r["value_micros"],
+                r["currency"],
+                r["rev"],
+                tuple(TouchCredit(*touch) for touch in r["path"]),
+            )
+            for r in rows
+        ]
+
+    def journey(self, customer_id: str, after: EventKey | None, limit: int) -> list[JourneyRow]:
+        """A page of a customer's events."""
+        rows = self._run(
+            "journey_page",
+            customer_id=customer_id,
+            has_after=int(after is not None),
+            after_us=_us(after.occurred_at) if after else 0,
+            after_rank=int(after is not None and after.kind == "conversion"),
+            after_id=after.event_id if after else "",
+            limit=limit,
+        )
+        return [JourneyRow(**r) for r in rows]
+
+    def earned(
+        self, customer_id: str, models: tuple[str, ...], first: datetime, last: datetime, limit: int
+    ) -> list[EarnedCredit]:
+        """Credits of the touches within a span."""
+        rows = self._run(
+            "journey_credits",
+            customer_id=customer_id,
+            models=list(models),
+            first_us=_us(first),
+            last_us=_us(last),
+            limit=limit,
+        )
+        return [EarnedCredit(**r) for r in rows]
+
+    def progress(self) -> list[Progress]:
+        """One row per partition; where several applications read it, the one that reported last."""
+        rows = sorted(self._run("data_status"), key=lambda r: r["updated_at"])
+        latest = {
+            (r["topic"], r["partition"]): Progress(
+                r["topic"], r["partition"], r["offset"], r["watermark"], r["updated_at"]
+            )
+            for r in rows
+        }
+        return [latest[key] for key in sorted(latest)]
+
+    def dead_letters(self) -> list[DeadLetters]:
+        """Counts by reason."""
+        counts: dict[str, int] = {}
+        for row in self._run("dead_letters_by_reason"):
+            counts[row["reason"]] = counts.get(row["reason"], 0) + row["records"]
+        return [DeadLetters(reason, n) for reason, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+
+    def close(self) -> None:
+        """Give back the connections."""
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+
+    def _connected(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                try:
+                    self._client = connect(self._settings)
+                except SinkUnavailable as error:
+                    raise Unavailable(_NAME, "it cannot be reached") from error
+                except SinkRejected as error:
+                    raise Unavailable(_NAME, "it refuses the connection; see the server's log") from error
+            return self._client
+
+    def _run(self, query: str, **bound: Any) -> list[dict[str, Any]]:
+        client = self._connected()
+        try:
+            return queries.run(client, query, **bound)
+        except SinkUnavailable as error:
+            raise Unavailable(_NAME, "it cannot be reached or has no room for the query now") from error
+        except StoreError as error:
+            if "attribution migrate" in str(error):
+                raise Unavailable(_NAME, "its tables are missing or old; run: attribution migrate") from error
+            raise
+
+
+def _us(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND

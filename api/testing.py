@@ -1,0 +1,222 @@
+"""In-memory doubles of the API's ports, under the same contract suite as the real ones."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from math import fsum
+from typing import TYPE_CHECKING, Final
+
+from api.store import (
+    ChannelRow,
+    DeadLetters,
+    EarnedCredit,
+    EventKey,
+    JourneyRow,
+    Meta,
+    Page,
+    Progress,
+    ResultKey,
+    ResultRow,
+    TouchCredit,
+    Unavailable,
+)
+from attribution.types import UNATTRIBUTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from api.offsets import Bounds
+    from attribution.types import ConversionCredits
+    from schemas.events import ConversionWireEvent, SpendEvent, TouchpointEvent
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def at(us: int) -> datetime:
+    """Microseconds since the epoch as an aware time."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
+@dataclass(slots=True)
+class MemoryStore:
+    """Facts in lists; the answers are computed from them at each call.
+
+    ``failure`` is raised by every read while it is set: a dependency that is down.
+    """
+
+    facts: Meta = field(default_factory=lambda: Meta(1, None, None, None))
+    failure: Exception | None = None
+    stored: dict[str, list[ResultRow]] = field(default_factory=dict)
+    events: dict[str, list[JourneyRow]] = field(default_factory=dict)
+    spend: dict[tuple[date, str, str, str], tuple[int, str]] = field(default_factory=dict)
+    read: list[Progress] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+    is_closed: bool = False
+
+    def add_credits(self, customer_id: str, found: ConversionCredits) -> None:
+        """Store every model's credits of one conversion."""
+        conversion = found.conversion
+        self.stored.setdefault(customer_id, []).extend(
+            ResultRow(
+                model,
+                conversion.conversion_id,
+                conversion.conversion_type,
+                at(conversion.at_us),
+                conversion.value_micros,
+                conversion.currency,
+                found.rev,
+                tuple(
+                    TouchCredit(i, touch[1], at(touch[0]), touch[2], touch[3], weight, micros)
+                    for i, (touch, weight, micros) in enumerate(
+                        zip(found.touches, found.weights[m], found.micros[m], strict=True), start=1
+                    )
+                ),
+            )
+            for m, model in enumerate(found.models)
+            if conversion.is_live
+        )
+
+    def add_touchpoints(self, events: Iterable[TouchpointEvent]) -> None:
+        """Store raw touchpoints."""
+        for e in events:
+            self.events.setdefault(e.customer_id, []).append(
+                JourneyRow(
+                    "touchpoint",
+                    e.event_id,
+                    at(e.occurred_at_us),
+                    channel=e.channel,
+                    campaign=e.campaign or "",
+                    touch_type=e.touch_type,
+                    cost_micros=e.cost_micros,
+                    currency=e.currency or "",
+                )
+            )
+
+    def add_conversions(self, events: Iterable[ConversionWireEvent]) -> None:
+        """Store raw conversions and corrections."""
+        for e in events:
+            self.events.setdefault(e.customer_id, []).append(
+                JourneyRow(
+                    "conversion",
+                    e.event_id,
+                    at(e.occurred_at_us),
+                    conversion_type=e.conversion_type,
+                    order_id=e.order_id or "",
+                    value_micros=e.value_micros,
+                    currency=e.currency,
+                    status=e.status,
+                    adjusts=e.adjusts or "",
+                )
+            )
+
+    def add_spend(self, events: Iterable[SpendEvent]) -> None:
+        """Store spend; a later one of the same day, channel, campaign and source replaces."""
+        for e in events:
+            key = (_EPOCH.date() + timedelta(days=e.spend_day), e.channel, e.campaign or "", e.source or "")
+            self.spend[key] = (e.cost_micros, e.currency)
+
+    def ping(self) -> None:
+        """Answer, unless a failure is set."""
+        if self.failure is not None:
+            raise self.failure
+
+    def meta(self) -> Meta:
+        """The facts that were set."""
+        self.ping()
+        return self.facts
+
+    def channel_performance(self, start: date, end: date, model: str, currency: str, conversion_type: str = "") -> Page:
+        """Sums by channel, the unattributed row always."""
+        self.ping()
+        earned: dict[str, list[TouchCredit]] = defaultdict(list, {UNATTRIBUTED: []})
+        spent: dict[str, int] = defaultdict(int)
+        currencies: set[str] = set()
+        for row in (r for rows in self.stored.values() for r in rows):
+            is_meant = row.model == model and start <= row.converted_at.date() <= end
+            if is_meant and conversion_type in ("", row.conversion_type):
+                currencies.add(row.currency)
+                for credit in row.credits if row.currency == currency else ():
+                    earned[credit.channel].append(credit)
+        for (day, channel, _, _), (cost, cost_currency) in self.spend.items():
+            if start <= day <= end:
+                currencies.add(cost_currency)
+                if cost_currency == currency:
+                    spent[channel] += cost
+        rows = [
+            ChannelRow(
+                channel,
+                fsum(c.weight for c in earned[channel]),
+                sum(c.value_micros for c in earned[channel]),
+                spent[channel],
+                sum(1 for c in earned[channel] if c.touchpoint_id and c.weight),
+            )
+            for channel in {*earned, *spent}
+        ]
+        rows.sort(key=lambda r: (-r.revenue_micros, -r.spend_micros, r.channel))
+        return Page(rows, sorted(currencies - {currency}))
+
+    def results(self, customer_id: str, model: str | None, after: ResultKey | None, limit: int) -> list[ResultRow]:
+        """A page of a customer's credits."""
+        self.ping()
+        rows = sorted(self.stored.get(customer_id, []), key=lambda r: r.key, reverse=True)
+        meant = [r for r in rows if model in (None, r.model) and (after is None or r.key < after)]
+        return meant[:limit]
+
+    def journey(self, customer_id: str, after: EventKey | None, limit: int) -> list[JourneyRow]:
+        """A page of a customer's events."""
+        self.ping()
+        rows = sorted(self.events.get(customer_id, []), key=lambda r: _rank(r.key))
+        return [r for r in rows if after is None or _rank(r.key) > _rank(after)][:limit]
+
+    def earned(
+        self, customer_id: str, models: tuple[str, ...], first: datetime, last: datetime, limit: int
+    ) -> list[EarnedCredit]:
+        """Credits of the touches within a span."""
+        self.ping()
+        rows = sorted(self.stored.get(customer_id, []), key=lambda r: (r.model, r.converted_at, r.conversion_id))
+        return [
+            EarnedCredit(r.model, r.conversion_id, c.touchpoint_id, c.weight, c.value_micros, r.currency)
+            for r in rows
+            if r.model in models
+            for c in r.credits
+            if first <= c.touched_at <= last
+        ][:limit]
+
+    def progress(self) -> list[Progress]:
+        """What was set, by topic and partition."""
+        self.ping()
+        return sorted(self.read, key=lambda p: (p.topic, p.partition))
+
+    def dead_letters(self) -> list[DeadLetters]:
+        """Counts by reason."""
+        self.ping()
+        return [DeadLetters(r, n) for r, n in sorted(self.refused.items(), key=lambda item: (-item[1], item[0]))]
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.is_closed = True
+
+
+@dataclass(slots=True)
+class MemoryOffsets:
+    """Ends of partitions that were set; ``reason`` makes Kafka unreachable."""
+
+    bounds: dict[tuple[str, int], Bounds] = field(default_factory=dict)
+    reason: str = ""
+    is_closed: bool = False
+
+    def read(self) -> dict[tuple[str, int], Bounds]:
+        """The ends."""
+        if self.reason:
+            raise Unavailable("kafka", self.reason)
+        return self.bounds
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.is_closed = True
+
+
+def _rank(key: EventKey) -> tuple[datetime, bool, str]:
+    return (key.occurred_at, key.kind == "conversion", key.event_id)

@@ -1,0 +1,110 @@
+"""``attribution migrate`` and ``attribution rollups``: the store's schema and its daily sums."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from clickhouse.settings import ClickHouseSettings
+
+
+def register(app: typer.Typer) -> None:
+    """Adds ``migrate`` and ``rollups``."""
+    app.command()(migrate)
+    app.command()(rollups)
+
+
+def migrate(
+    action: Annotated[str, typer.Argument(help="apply, or status to look only.")] = "apply",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the statements, change nothing.")] = False,
+) -> None:
+    """Brings the ClickHouse database to this version's tables and views."""
+    from clickhouse import migrate as migrations
+    from clickhouse.errors import MigrationError, StoreError
+
+    if action not in {"apply", "status"}:
+        _fail(f"ACTION={action!r}: choose apply or status", 2)
+    settings = _settings()
+    try:
+        if action == "status":
+            for state in migrations.status(settings):
+                applied = f"{state.applied_at:%Y-%m-%d %H:%M:%S} UTC" if state.applied_at else "pending"
+                print(f"{state.migration.version:04} {state.migration.name:<24} {applied}")
+            return
+        changed = migrations.migrate(settings, dry_run=dry_run)
+    except MigrationError as error:
+        _fail(str(error), 2)
+    except StoreError as error:
+        _fail(str(error), 1)
+    for migration in changed:
+        print(f"{'would apply' if dry_run else 'applied'} {migration.version:04} {migration.name}")
+        if dry_run:
+            print("\n\n".join(f"{statement};" for statement in migration.statements), end="\n\n")
+    if not changed:
+        print(f"database {settings.database} is up to date")
+
+
+def rollups(
+    every: Annotated[float, typer.Option("--every", min=0.1, help="Seconds between two looks for changed days.")] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="Build what is dirty now, then end.")] = False,
+) -> None:
+    """Recomputes the daily sums of days whose credits changed."""
+    import signal
+    import threading
+
+    from clickhouse.client import connect
+    from clickhouse.errors import StoreError
+    from clickhouse.rollups import Roller
+
+    settings = _settings()
+    stop = threading.Event()
+    try:
+        client = connect(settings)
+        try:
+            roller = Roller(client)
+            if once:
+                _report(roller.drain())
+                return
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: stop.set())
+            roller.run_forever(
+                wait=lambda: stop.wait(every),
+                on_pass=_report,
+                on_trouble=lambda error: typer.echo(f"waiting: {error}", err=True),
+            )
+        finally:
+            client.close()
+    except StoreError as error:
+        _fail(str(error), 1)
+
+
+def _report(built: list[tuple[int, date]]) -> None:
+    if not built:
+        print("no day has changed")
+        return
+    days = sorted(day for _, day in built)
+    print(f"built {len(built)} days, {days[0]} to {days[-1]}", flush=True)
+
+
+def _settings() -> ClickHouseSettings:
+    from pydantic import ValidationError
+
+    from clickhouse.settings import ClickHouseSettings
+
+    try:
+        return ClickHouseSettings()
+    except ValidationError as error:
+        lines = [
+            f"CLICKHOUSE_{'.'.join(str(part) for part in e['loc']).upper()}={e['input']!r}: {e['msg']}"
+            for e in error.errors(include_url=False)
+        ]
+        _fail("; ".join(lines), 2)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(code)

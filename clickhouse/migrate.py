@@ -1,0 +1,194 @@
+"""Applies ``migrations/NNNN_verb_noun.sql`` in order, each once, and refuses when files and database do not fit.
+
+Every statement can be repeated (``IF NOT EXISTS``, ``OR REPLACE``, inserts that replace themselves): a process killed
+inside a file simply applies that file again, and two that start at once end in the same state. A published file is
+never edited; its checksum is kept in ``schema_migrations``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from clickhouse import queries
+from clickhouse.client import connect
+from clickhouse.errors import MigrationError, translate
+from clickhouse.locks import table_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from clickhouse_connect.driver.client import Client
+
+    from clickhouse.settings import ClickHouseSettings
+
+LOCK: Final = "schema_migrations_lock"
+_LOCK_STALE_S: Final = 60
+_LOCK_WAIT_S: Final = 90.0
+
+_FILE_NAME = re.compile(r"(\d{4})_([a-z]+(?:_[a-z0-9]+)+)\.sql")
+#: A comment, a quoted text or name with its escapes, the end of a statement, or any other character.
+_TOKEN = re.compile(
+    r"""(?P<comment>--[^\n]*|/\*.*?\*/)
+      | (?P<quoted>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`(?:[^`\\]|\\.|``)*`)
+      | (?P<end>;)
+      | (?P<other>.)""",
+    re.DOTALL | re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered file."""
+
+    version: int
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the text, line ends made equal."""
+        return hashlib.sha256(self.sql.replace("\r\n", "\n").encode()).hexdigest()
+
+    @property
+    def statements(self) -> list[str]:
+        """Its statements, without comments."""
+        return split_statements(self.sql)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One migration and when it was applied; ``applied_at`` None means not yet."""
+
+    migration: Migration
+    applied_at: datetime | None
+
+
+def split_statements(sql: str) -> list[str]:
+    """Cuts at semicolons outside comments and quotes; comments are dropped, empty statements too."""
+    found: list[str] = []
+    current: list[str] = []
+    for token in _TOKEN.finditer(sql):
+        if token.lastgroup == "end":
+            found.append("".join(current))
+            current = []
+        else:
+            current.append(" " if token.lastgroup == "comment" else token.group())
+    found.append("".join(current))
+    return [text.strip() for text in found if text.strip()]
+
+
+def load() -> list[Migration]:
+    """The files of this program, in order.
+
+    Raises:
+        MigrationError: a name that does not fit, or a gap in the numbers.
+    """
+    migrations = []
+    for file in sorted((files("clickhouse") / "migrations").iterdir(), key=lambda f: f.name):
+        name = _FILE_NAME.fullmatch(file.name)
+        if name is None:
+            raise MigrationError(f"migrations/{file.name}: must be named NNNN_verb_noun.sql")
+        migrations.append(Migration(int(name[1]), name[2], file.read_text(encoding="utf-8")))
+    for expected, migration in enumerate(migrations, 1):
+        if migration.version != expected:
+            raise MigrationError(f"migrations/{migration.version:04}_{migration.name}.sql: {expected:04} was expected")
+    return migrations
+
+
+def status(settings: ClickHouseSettings, migrations: Sequence[Migration] | None = None) -> list[State]:
+    """Every migration and whether it is applied. Changes nothing, creates nothing.
+
+    Raises:
+        MigrationError: an applied file was edited, or the database knows more than this program.
+        SinkUnavailable: ClickHouse does not answer.
+    """
+    known = load() if migrations is None else list(migrations)
+    client = connect(settings, use_database=False)
+    try:
+        if not queries.run(client, "migrations_exists", database=settings.database)[0]["has_table"]:
+            return [State(migration, None) for migration in known]
+    finally:
+        client.close()
+    client = connect(settings)
+    try:
+        return _states(client, known)
+    finally:
+        client.close()
+
+
+def migrate(
+    settings: ClickHouseSettings, *, dry_run: bool = False, migrations: Sequence[Migration] | None = None
+) -> list[Migration]:
+    """Brings the database to this program's state, creating it if it is not there.
+
+    Args:
+        settings: which database.
+        dry_run: change nothing, only say what would be applied.
+        migrations: other files than this program's own.
+
+    Returns:
+        What was applied, or would be.
+
+    Raises:
+        MigrationError: an applied file was edited, or the database knows more than this program.
+        LockHeld: another process is at it for too long.
+        SinkUnavailable: ClickHouse does not answer.
+        SinkRejected: ClickHouse refuses a statement.
+    """
+    known = load() if migrations is None else list(migrations)
+    pending = [state.migration for state in status(settings, known) if state.applied_at is None]
+    if dry_run or not pending:
+        return pending
+    client = connect(settings, use_database=False)
+    try:
+        queries.execute(client, "migrations_create_database", database=settings.database)
+    finally:
+        client.close()
+    client = connect(settings)
+    try:
+        with table_lock(client, LOCK, stale_after_s=_LOCK_STALE_S, wait_s=_LOCK_WAIT_S):
+            queries.execute(client, "migrations_create_table")
+            # asked again: somebody else may have finished while we waited
+            pending = [state.migration for state in _states(client, known) if state.applied_at is None]
+            for migration in pending:
+                _apply(client, migration)
+    finally:
+        client.close()
+    return pending
+
+
+def _states(client: Client, known: Sequence[Migration]) -> list[State]:
+    applied = {row["version"]: row for row in queries.run(client, "migrations_applied")}
+    unknown = [row for version, row in applied.items() if version not in {m.version for m in known}]
+    if unknown:
+        raise MigrationError(
+            f"the database has migration {unknown[0]['version']:04}_{unknown[0]['name']}, which this program does not "
+            f"know: it was migrated by a newer version; upgrade this program"
+        )
+    for migration in known:
+        row = applied.get(migration.version)
+        if row is not None and row["checksum"] != migration.checksum:
+            raise MigrationError(
+                f"migrations/{migration.version:04}_{migration.name}.sql was edited after it was applied on "
+                f"{row['applied_at']:%Y-%m-%d}; restore the file and write the change as a new migration"
+            )
+    return [State(m, applied[m.version]["applied_at"] if m.version in applied else None) for m in known]
+
+
+def _apply(client: Client, migration: Migration) -> None:
+    what = f"{migration.version:04}_{migration.name}"
+    for number, statement in enumerate(migration.statements, 1):
+        try:
+            client.command(statement)
+        except ClickHouseError as error:
+            raise translate(error, f"migration {what}, statement {number}") from error
+    queries.execute(
+        client, "migrations_record", version=migration.version, name=migration.name, checksum=migration.checksum
+    )

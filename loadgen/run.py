@@ -1,0 +1,97 @@
+"""One run: a population, sent, counted and, if asked, written down as truth."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from loadgen.tally import Tally
+from loadgen.truth import TruthWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from loadgen.population import Population
+    from loadgen.producer import Sender, SendReport
+    from loadgen.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What was sent and how fast; ``generate_rate`` is set when all records were made before the first was sent."""
+
+    tally: Tally
+    send: SendReport
+    generate_rate: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        return {**self.tally.as_dict(), "send": asdict(self.send), "generate_rate": self.generate_rate}
+
+
+def run(
+    population: Population,
+    sender: Sender,
+    *,
+    events: int | None,
+    rate: float | None,
+    truth: Path | None = None,
+    is_preloaded: bool = False,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_progress: Callable[[Tally], None] = lambda _tally: None,
+) -> RunReport:
+    """Send the first ``events`` records (``None``: until ``should_stop``), duplicates and malformed ones included.
+
+    The truth file tells of what was sent even if the run is stopped; it has no summary if the run fails.
+    ``is_preloaded`` makes all records first, so that only sending is timed. ``on_progress`` is called every
+    1,000 records.
+
+    Raises:
+        DeliveryError: records were not stored.
+        OSError: the truth file cannot be written.
+    """
+    records: Iterable[Record] = population.records(events)
+    generate_rate = None
+    if is_preloaded and events is not None:
+        start = time.perf_counter()
+        records = list(records)
+        generate_rate = len(records) / (time.perf_counter() - start)
+    with TruthWriter(truth, population) if truth else nullcontext() as writer:
+        tally = writer.tally if writer else Tally()
+        note = writer.add if writer else tally.add
+
+        def on_sent(record: Record) -> None:
+            note(record)
+            if tally.records % 1_000 == 0:
+                on_progress(tally)
+
+        report = sender.send(records, rate=rate, on_sent=on_sent, should_stop=should_stop)
+        if writer:
+            writer.finish(population.causal(report.sent))
+    return RunReport(tally, report, generate_rate)
+
+
+def write_truth(population: Population, events: int, path: Path) -> Tally:
+    """The truth of the first ``events`` records without sending them; the same file as a run of that many writes."""
+    with TruthWriter(path, population) as writer:
+        for record in population.records(events):
+            writer.add(record)
+        writer.finish(population.causal(events))
+    return writer.tally
+
+
+def sample(population: Population, size: int) -> Iterator[dict[str, Any]]:
+    """The first ``size`` records in readable form: text as text, other bytes in hexadecimal."""
+    for record in islice(population.records(), size):
+        is_text = record.value[:1] != b"\x00" and record.value.isascii()
+        yield {
+            "topic": record.topic,
+            "key": record.key.decode(),
+            "value": record.value.decode() if is_text else record.value.hex(),
+            "duplicate": record.is_duplicate,
+            "malformed": record.expected_reason,
+        }

@@ -1,0 +1,116 @@
+"""Fixtures of every test room: the stack, started once and only if a test asks for it, and the guard against IO.
+
+``KAFKA_BOOTSTRAP_SERVERS`` and ``CLICKHOUSE_URL`` point the tests at parts that run already; else they are started
+here, in a temporary directory. Nothing is ever skipped for want of the stack: it starts, or the tests that need it
+fail with its log.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from clickhouse.client import connect
+from clickhouse.migrate import migrate
+from clickhouse.settings import ClickHouseSettings
+from embedded.broker import Broker
+from embedded.clickhouse import ClickHouse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+#: Markers that open the network to a test.
+_OPEN = ("kafka", "clickhouse", "faults")
+
+
+class BlockedIOError(AssertionError):
+    """A test without a marker tried to open a connection."""
+
+
+@pytest.fixture(scope="session")
+def stack_directory() -> Iterator[Path]:
+    """Where the parts of this session live; in memory where the machine has such a file system."""
+    shared_memory = Path("/dev/shm")  # noqa: S108 - the folder below it is made by mkdtemp, for us alone
+    parent = shared_memory if shared_memory.is_dir() and os.access(shared_memory, os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="attribution-tests-", dir=parent))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(stack_directory: Path) -> Iterator[str]:
+    """``host:port`` of a real broker."""
+    if given := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        yield given
+        return
+    with Broker(stack_directory / "kafka", log=stack_directory / "kafka.log") as broker:
+        yield broker.bootstrap
+
+
+@pytest.fixture(scope="session")
+def clickhouse_url(stack_directory: Path) -> Iterator[str]:
+    """URL of the ClickHouse engine."""
+    if given := os.environ.get("CLICKHOUSE_URL"):
+        yield given
+        return
+    with ClickHouse(stack_directory / "clickhouse") as clickhouse:
+        yield clickhouse.url
+
+
+@pytest.fixture
+def clickhouse_database(clickhouse_url: str) -> Iterator[str]:
+    """Name of a fresh, migrated database; dropped afterwards."""
+    settings = ClickHouseSettings(url=clickhouse_url, database=f"test_{uuid.uuid4().hex[:12]}")
+    migrate(settings)
+    yield settings.database
+    client = connect(settings, use_database=False)
+    try:
+        client.command("DROP DATABASE IF EXISTS {name:Identifier} SYNC", parameters={"name": settings.database})
+    finally:
+        client.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test that opens a connection without saying so by a marker, even if it swallows the error."""
+    if any(request.node.get_closest_marker(name) for name in _OPEN):
+        yield
+        return
+    attempts: list[str] = []
+
+    def blocked(real: Callable[..., Any]) -> Callable[..., Any]:
+        def connect_or_refuse(self: socket.socket, address: Any) -> Any:
+            if self.family == socket.AF_UNIX:
+                return real(self, address)
+            attempts.append(str(address))
+            raise BlockedIOError(f"connection to {address} in a test without one of the markers {', '.join(_OPEN)}")
+
+        return connect_or_refuse
+
+    monkeypatch.setattr(socket.socket, "connect", blocked(socket.socket.connect))
+    monkeypatch.setattr(socket.socket, "connect_ex", blocked(socket.socket.connect_ex))
+    yield
+    assert not attempts, f"connections to {', '.join(attempts)}: mark the test, or leave the network out"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Where the stack must exist (``ATTRIBUTION_REQUIRE_STACK=1``), a skip is a failure."""
+    report = yield
+    is_stack_test = any(item.get_closest_marker(name) for name in _OPEN)
+    if (
+        report.skipped
+        and not hasattr(report, "wasxfail")
+        and is_stack_test
+        and os.environ.get("ATTRIBUTION_REQUIRE_STACK") == "1"
+    ):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although ATTRIBUTION_REQUIRE_STACK=1: {report.longrepr}"
+    return report

@@ -1,0 +1,379 @@
+"""Rollups equal a group-by over the newest rows, whatever was corrected, interrupted or interleaved."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from attribution.config import DAY_US
+from attribution.types import UNATTRIBUTED, Conversion, ConversionCredits
+from clickhouse import queries
+from clickhouse.client import connect
+from clickhouse.errors import LockHeld, SinkRejected, SinkUnavailable
+from clickhouse.rollups import LOCK, Roller
+from clickhouse.rows import attribution_rows, dirty_day_rows, spend_rows
+from clickhouse.settings import ClickHouseSettings
+from clickhouse.testing import MemorySink
+from clickhouse.writer import Writer
+from schemas.events import SpendEvent
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+pytestmark = pytest.mark.clickhouse
+
+DAY_0 = 20_000
+DATE_0 = date(1970, 1, 1) + timedelta(days=DAY_0)
+MODELS = ("linear", "last_touch")
+
+
+@pytest.fixture
+def client(clickhouse_url: str, clickhouse_database: str) -> Iterator[Client]:
+    client = connect(ClickHouseSettings(url=clickhouse_url, database=clickhouse_database))
+    yield client
+    client.close()
+
+
+def credits_of(
+    name: str, day: int, *, rev: int = 1, value: int = 1_000_001, channels: tuple[str, ...] = ("email", "paid_search")
+) -> ConversionCredits:
+    """Linear and last-touch credits over ``channels``; none of them: one unattributed credit."""
+    at_us = (DAY_0 + day) * DAY_US + 7
+    touches = tuple((at_us - i, f"{name}-{i}", channel, "") for i, channel in enumerate(channels))
+    n = len(touches) or 1
+    share = [value // n + (i < value % n) for i in range(n)]
+    return ConversionCredits(
+        Conversion(name, "purchase", at_us, value, "USD"),
+        rev,
+        MODELS,
+        touches or ((at_us, "", UNATTRIBUTED, ""),),
+        ((1 / n,) * n, (*[0.0] * (n - 1), 1.0)),
+        (tuple(share), (*[0] * (n - 1), value)),
+        ("", ""),
+    )
+
+
+def gone(c: ConversionCredits, rev: int) -> ConversionCredits:
+    conversion = replace(c.conversion, is_live=False)
+    return replace(c, conversion=conversion, rev=rev, touches=(), weights=(), micros=())
+
+
+class Store:
+    """Writes to the engine and, for comparison, to memory."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.memory = MemorySink()
+        self.sinks = (Writer(client), self.memory)
+
+    def put(self, *credits_: ConversionCredits, run_id: int = 1, is_marked: bool = True) -> None:
+        pairs = [("c", c) for c in credits_]
+        tables = {"attributions": attribution_rows(pairs, run_id=run_id, config_hash="h", emitted_at_us=1)}
+        if is_marked:
+            tables["dirty_days"] = dirty_day_rows(pairs, run_id=run_id)
+        for sink in self.sinks:
+            sink.write(tables)
+
+    def expected(self) -> dict[tuple[Any, ...], tuple[float, int, int]]:
+        """The group-by, row by row."""
+        sums: dict[tuple[Any, ...], list[float]] = defaultdict(lambda: [0.0, 0, 0])
+        for row in self.memory.final("attributions"):
+            for touch_id, channel, weight, micros in zip(
+                row["t.id"], row["t.channel"], row["t.weight"], row["t.value_micros"], strict=True
+            ):
+                total = sums[row["run_id"], row["converted_at"].date(), row["model"], channel]
+                total[0] += weight
+                total[1] += micros
+                total[2] += bool(touch_id and weight)
+        return {key: (round(w, 9), int(v), int(t)) for key, (w, v, t) in sums.items()}
+
+    def rollups(self) -> dict[tuple[Any, ...], tuple[float, int, int]]:
+        rows = self.client.query(
+            "SELECT run_id, day, model, channel, conversions, value_micros, touchpoints FROM rollup_day"
+        ).result_rows
+        found = {tuple(row[:4]): (round(row[4], 9), row[5], row[6]) for row in rows}
+        assert len(found) == len(rows)
+        return found
+
+
+@pytest.fixture
+def store(client: Client) -> Store:
+    return Store(client)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rollups_equal_a_group_by_after_random_corrections(store: Store, seed: int) -> None:
+    rng = random.Random(seed)
+    roller = Roller(store.client, days_per_pass=3)
+    current: dict[str, ConversionCredits] = {}
+    for step in range(12):
+        batch = []
+        for _ in range(rng.randint(1, 6)):
+            name = f"o{rng.randrange(15)}"
+            last = current.get(name)
+            channels = tuple(rng.choices(["email", "paid_search", "direct"], k=rng.randint(0, 3)))
+            new = credits_of(name, rng.randrange(5), rev=step + 1, value=rng.randint(0, 10**12), channels=channels)
+            if last is not None and last.rev == new.rev:
+                continue
+            if last is not None:
+                new = replace(new, conversion=replace(new.conversion, former_at_us=(last.conversion.at_us,)))
+            if rng.random() < 0.25:
+                new = gone(new, new.rev)
+            current[name] = new
+            batch.append(new)
+        store.put(*batch)
+        if rng.random() < 0.6:
+            roller.drain()
+
+    roller.drain()
+
+    assert store.rollups() == store.expected()
+    assert roller.run_once() == []
+
+
+def test_a_day_whose_last_conversion_is_gone_is_empty(store: Store) -> None:
+    roller = Roller(store.client)
+    store.put(credits_of("a", 0), credits_of("b", 1))
+    roller.drain()
+    store.put(gone(credits_of("a", 0), 2))
+
+    assert roller.run_once() == [(1, DATE_0)]
+
+    assert {key[1] for key in store.rollups()} == {DATE_0 + timedelta(days=1)}
+
+
+def test_rows_without_a_mark_are_not_built_and_a_rebuild_finds_them(store: Store) -> None:
+    roller = Roller(store.client)
+    store.put(credits_of("a", 0), is_marked=False)
+    assert roller.drain() == []
+
+    roller.rebuild(1)
+    roller.drain()
+
+    assert store.rollups() == store.expected() != {}
+
+
+def test_the_newest_days_of_the_active_run_come_first(store: Store) -> None:
+    roller = Roller(store.client, days_per_pass=3)
+    store.put(*[credits_of(f"r{day}", day) for day in range(4)])
+    store.put(credits_of("x", 9), run_id=2)
+
+    passes = [roller.run_once() for _ in range(3)]
+
+    days = [[(run_id, (day - DATE_0).days) for run_id, day in built] for built in passes]
+    assert days == [[(1, 3), (1, 2), (1, 1)], [(1, 0), (2, 9)], []]
+    assert store.rollups() == store.expected()
+
+
+class Interrupting:
+    """A client that does something just before one of its statements, once."""
+
+    def __init__(self, client: Client, before: str, act: Any) -> None:
+        self._client, self._before, self._act = client, before, act
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def command(self, sql: str, **kwargs: Any) -> Any:
+        if self._act is not None and self._before in sql:
+            act, self._act = self._act, None
+            act()
+        return self._client.command(sql, **kwargs)
+
+
+STATEMENTS = [
+    "CREATE TABLE {stage",
+    "INSERT INTO {stage",
+    "REPLACE PARTITION",
+    "INSERT INTO rollup_state",
+    "rollup_pass",
+]
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_a_row_written_at_any_moment_of_a_pass_is_in_the_next(store: Store, statement: str) -> None:
+    store.put(credits_of("a", 0), credits_of("b", 0))
+    late = Interrupting(
+        store.client, statement, lambda: store.put(credits_of("a", 0, rev=2, value=5), credits_of("c", 1))
+    )
+
+    Roller(late).run_once()  # type: ignore[arg-type]  # a client with a hook
+    assert late._act is None
+    Roller(store.client).drain()
+
+    assert store.rollups() == store.expected()
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_a_roller_killed_at_any_moment_is_made_good_by_the_next(store: Store, statement: str) -> None:
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    store.put(credits_of("a", 0), credits_of("b", 1))
+    with pytest.raises(KeyboardInterrupt):
+        Roller(Interrupting(store.client, statement, die)).run_once()  # type: ignore[arg-type]  # a client with a hook
+
+    Roller(store.client).drain()
+
+    assert store.rollups() == store.expected() != {}
+    assert Roller(store.client).freshness().dirty_days == 0
+
+
+def test_a_lock_and_a_stage_left_by_a_killed_process_are_taken_over(store: Store) -> None:
+    store.put(credits_of("a", 0))
+    queries.execute(store.client, "lock_take", lock=LOCK)
+    queries.execute(store.client, "rollups_create_stage", stage="rollup_stage_old")
+    with pytest.raises(LockHeld):
+        Roller(store.client).run_once()
+
+    assert Roller(store.client, stale_after_s=0).run_once() == [(1, DATE_0)]
+
+    assert queries.run(store.client, "rollups_stages") == []
+    assert store.rollups() == store.expected()
+
+
+def test_a_roller_that_was_overtaken_cannot_swap_old_sums_in(store: Store) -> None:
+    def overtake() -> None:
+        store.put(credits_of("a", 0, rev=2, value=5))
+        Roller(store.client, stale_after_s=0).drain()
+
+    store.put(credits_of("a", 0))
+    with pytest.raises(SinkRejected):
+        Roller(Interrupting(store.client, "REPLACE PARTITION", overtake)).run_once()  # type: ignore[arg-type]  # a hook
+
+    assert store.rollups() == store.expected()
+
+
+def test_a_second_roller_waits_for_its_turn(store: Store) -> None:
+    store.put(credits_of("a", 0))
+    troubles: list[Exception] = []
+    built: list[Any] = []
+    turns = iter([False, False, True])
+
+    def wait() -> bool:
+        if troubles and not built:
+            queries.execute(store.client, "lock_drop", lock=LOCK)
+        return next(turns)
+
+    queries.execute(store.client, "lock_take", lock=LOCK)
+    Roller(store.client).run_forever(wait=wait, on_pass=built.append, on_trouble=troubles.append)
+
+    assert [type(trouble) for trouble in troubles] == [LockHeld]
+    assert built == [[(1, DATE_0)]]
+
+
+def test_an_engine_that_is_away_for_a_while_is_reported_and_waited_for(store: Store) -> None:
+    def away() -> None:
+        raise SinkUnavailable("down")
+
+    store.put(credits_of("a", 0))
+    troubles: list[Exception] = []
+    built: list[Any] = []
+    Roller(Interrupting(store.client, "REPLACE PARTITION", away)).run_forever(  # type: ignore[arg-type]  # a hook
+        wait=lambda: bool(built), on_pass=built.append, on_trouble=troubles.append
+    )
+
+    assert ([str(trouble) for trouble in troubles], built) == (["down"], [[(1, DATE_0)]])
+
+
+def test_as_of_covers_what_was_marked_before_and_nothing_later(store: Store) -> None:
+    roller = Roller(store.client, days_per_pass=1)
+    assert roller.freshness().as_of is None
+    store.put(credits_of("a", 0))
+    between = datetime.fromtimestamp(queries.run(store.client, "rollups_now")[0]["now_us"] / 1e6, UTC)
+    roller.drain()
+    clean = roller.freshness()
+    store.put(credits_of("b", 1))
+    dirty = roller.freshness()
+
+    assert clean.as_of is not None
+    assert dirty.as_of is not None
+    assert (clean.dirty_days, dirty.dirty_days) == (0, 1)
+    assert between < dirty.as_of < clean.as_of
+
+
+PERFORMANCE: dict[str, Any] = {
+    "start": DATE_0,
+    "end": DATE_0 + timedelta(days=1),
+    "model": "linear",
+    "currency": "USD",
+    "conversion_type": "",
+}
+
+
+def test_channel_performance_has_credits_spend_and_the_unattributed_row(store: Store) -> None:
+    """Ratios are those of the sums; a divisor of 0 gives none; other days and currencies stay out."""
+    store.put(
+        credits_of("a", 0, value=3_000_000, channels=("email", "paid_search")),
+        credits_of("b", 1, value=1_000_000, channels=("paid_search",)),
+        credits_of("c", 1, value=500_000, channels=()),
+        credits_of("d", 2, value=9_000_000),
+    )
+    spend = [
+        SpendEvent("s1", DAY_0, "paid_search", 400_000, "USD"),
+        SpendEvent("s2", DAY_0 + 1, "paid_search", 600_000, "USD", campaign="x"),
+        SpendEvent("s3", DAY_0, "display", 250_000, "USD"),
+        SpendEvent("s4", DAY_0, "email", 1, "EUR"),
+        SpendEvent("s5", DAY_0 + 2, "email", 1, "USD"),
+    ]
+    Writer(store.client).write({"spend": spend_rows(spend)})
+    Roller(store.client).drain()
+
+    rows = {row.pop("channel"): row for row in queries.run(store.client, "channel_performance", **PERFORMANCE)}
+    (totals,) = queries.run(store.client, "channel_performance_totals", **PERFORMANCE)
+
+    assert [tuple(row.values()) for row in rows.values()] == [
+        (1.5, 2_500_000, 1_000_000, 2, 666_667, 2.5, 1.5),
+        (0.5, 1_500_000, 0, 1, 0, None, None),
+        (1.0, 500_000, 0, 0, 0, None, None),
+        (0.0, 0, 250_000, 0, None, 0.0, -1.0),
+    ]
+    assert list(rows) == ["paid_search", "email", "unattributed", "display"]
+    assert tuple(totals.values()) == (3.0, 4_500_000, 1_250_000, 3, 416_667, 3.6, 2.6)
+
+
+def test_channel_performance_can_be_limited_to_a_conversion_type(store: Store) -> None:
+    lead = credits_of("lead", 0, value=0)
+    store.put(credits_of("a", 0), replace(lead, conversion=replace(lead.conversion, conversion_type="lead_created")))
+    Roller(store.client).drain()
+
+    def conversions(kind: str) -> float:
+        bound = {**PERFORMANCE, "conversion_type": kind}
+        return float(queries.run(store.client, "channel_performance_totals", **bound)[0]["conversions"])
+
+    assert [conversions(kind) for kind in ("", "purchase", "lead_created", "other")] == [2.0, 1.0, 1.0, 0.0]
+
+
+def test_the_performance_view_pairs_spend_with_every_model_and_multiplies_nothing(store: Store) -> None:
+    store.put(
+        credits_of("a", 0, value=10, channels=("email", "email")), credits_of("b", 0, value=5, channels=("email",))
+    )
+    spend = [SpendEvent("s", DAY_0, "email", 7, "USD", source=s) for s in ("x", "y")]
+    Writer(store.client).write({"spend": spend_rows([*spend, SpendEvent("s", DAY_0, "display", 3, "USD")])})
+    Roller(store.client).drain()
+
+    rows = store.client.query("SELECT * FROM channel_performance ORDER BY model, channel").result_rows
+
+    assert rows == [
+        (DATE_0, "last_touch", "display", "", "USD", 0.0, 0, 3, 0),
+        (DATE_0, "last_touch", "email", "", "USD", 2.0, 15, 14, 2),
+        (DATE_0, "linear", "display", "", "USD", 0.0, 0, 3, 0),
+        (DATE_0, "linear", "email", "", "USD", 2.0, 15, 14, 3),
+    ]
+
+
+def test_later_spend_replaces_in_the_performance(store: Store) -> None:
+    for offset, cost in ((5, 100), (6, 40)):
+        Writer(store.client).write(
+            {"spend": spend_rows([SpendEvent("s", DAY_0, "email", cost, "USD", received_at_us=9_000, offset=offset)])}
+        )
+
+    rows = queries.run(store.client, "channel_performance", **PERFORMANCE)
+
+    assert [(row["channel"], row["spend_micros"]) for row in rows] == [("email", 40), ("unattributed", 0)]
