@@ -71,6 +71,7 @@ def properties(data_dir: Path, port: int, controller_port: int, *, keep_forever:
         "share.coordinator.state.topic.min.isr": 1,
         "share.coordinator.state.topic.num.partitions": 4,
         "group.initial.rebalance.delay.ms": 0,
+        "group.min.session.timeout.ms": 1_000,
         "broker.session.timeout.ms": 3_000,
         "broker.heartbeat.interval.ms": 500,
         "auto.create.topics.enable": "false",

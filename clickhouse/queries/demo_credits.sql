@@ -1,10 +1,9 @@
--- Credits of the live table: by channel and model, value in one currency. Parameters: models, currency.
+-- Credits of the demo's live table: attributed value by channel and model. Parameters: models, currency.
 SELECT
     channel,
     model,
-    sum(value_micros) AS value_micros,
-    sum(weight) AS conversions
+    sum(value_micros) AS value_micros
 FROM credits
-WHERE has({models:Array(String)}, model) AND currency = {currency:String} AND conversion_type IN ('purchase', 'closed_won')
+WHERE has({models:Array(String)}, model) AND currency = {currency:String}
 GROUP BY channel, model
 ORDER BY channel, model
