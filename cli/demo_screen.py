@@ -62,7 +62,9 @@ class Screen:
             self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._live:
             self._live.stop()
 
@@ -78,25 +80,25 @@ class Screen:
             print(f"{snapshot.at:6.1f} s | {snapshot.headline()} | {_leaders(snapshot.credits)}", flush=True)
 
 
-def table(credits: Credits) -> Table:
+def table(found: Credits) -> Table:
     """Channels by models, with the total that all models share."""
     picture = Table(title=f"attributed value, {CURRENCY}", title_justify="left", expand=False)
     picture.add_column("channel")
     for model in MODELS:
         picture.add_column(model, justify="right")
-    for channel in credits.channels[:_CHANNELS_SHOWN]:
-        values = credits.by_channel[channel]
+    for channel in found.channels[:_CHANNELS_SHOWN]:
+        values = found.by_channel[channel]
         picture.add_row(channel, *(_money(values.get(model, 0)) for model in MODELS))
     picture.add_section()
-    picture.add_row("total", *(_money(credits.total(model)) for model in MODELS), style="bold")
+    picture.add_row("total", *(_money(found.total(model)) for model in MODELS), style="bold")
     return picture
 
 
-def _leaders(credits: Credits) -> str:
-    if not credits.by_channel:
+def _leaders(found: Credits) -> str:
+    if not found.by_channel:
         return "no credits yet"
-    best = credits.channels[:3]
-    return "linear: " + ", ".join(f"{name} {_money(credits.by_channel[name].get('linear', 0))}" for name in best)
+    best = found.channels[:3]
+    return "linear: " + ", ".join(f"{name} {_money(found.by_channel[name].get('linear', 0))}" for name in best)
 
 
 def _money(micros: int) -> str:

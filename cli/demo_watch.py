@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clickhouse_connect.driver.client import Client
-
 #: Models in the table, of those that every worker computes by default.
 MODELS: Final = ("first_touch", "last_touch", "linear", "time_decay", "u_shaped")
 CURRENCY: Final = "USD"
@@ -136,7 +134,7 @@ class EventAge:
 class Store:
     """Reads of the demo."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Any) -> None:
         self._client = client
 
     def visible(self, now: float) -> dict[int, int]:
@@ -146,10 +144,10 @@ class Store:
 
     def credits(self) -> Credits:
         """Attributed value by channel and model."""
-        credits = Credits()
+        found = Credits()
         for row in self._run("demo_credits", models=list(MODELS), currency=CURRENCY):
-            credits.by_channel.setdefault(row["channel"], {})[row["model"]] = row["value_micros"]
-        return credits
+            found.by_channel.setdefault(row["channel"], {})[row["model"]] = row["value_micros"]
+        return found
 
     def conservation(self) -> Conservation:
         """Whether every conversion's credits add up to it."""

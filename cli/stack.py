@@ -29,7 +29,7 @@ def up(
     api_port: Annotated[int, typer.Option(help="0: 8000, or the next free one.")] = 0,
     workers: Annotated[int, typer.Option(min=1, max=4, help="Worker processes.")] = 1,
 ) -> None:
-    """Run Kafka, ClickHouse, workers and the API in the foreground until Ctrl-C; prints `ready` when events may come."""
+    """Run Kafka, ClickHouse, workers and the API until Ctrl-C; prints `ready` when events may come."""
     from embedded.ports import PortTakenError
     from embedded.supervisor import StackError, StackOptions, Supervisor
 

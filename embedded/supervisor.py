@@ -1,4 +1,4 @@
-"""The whole product on one machine: parts in order, each with a health check and one checklist line, restarted if it ends.
+"""The whole product on one machine: parts in order, each with a health check and one checklist line.
 
 Order: kafka, clickhouse, migrate, topics, rollups, workers, api; stopped the other way round. Data and logs live in
 one directory, which one stack at a time may use. Start it from the main thread: children die with it (see ``process``).
@@ -55,7 +55,9 @@ class StackOptions:
 class Part:
     """One supervised program: how it is started, when it is ready, and its restarts."""
 
-    def __init__(self, name: str, start: Callable[[], subprocess.Popen[bytes]], ready: Callable[[], bool], log: Path) -> None:
+    def __init__(
+        self, name: str, start: Callable[[], subprocess.Popen[bytes]], ready: Callable[[], bool], log: Path
+    ) -> None:
         self.name, self.log = name, log
         self._start, self.is_ready = start, ready
         self.process: subprocess.Popen[bytes] | None = None
@@ -226,8 +228,7 @@ class Supervisor:
         for index in range(self.options.workers):
             folder = (self.options.data_dir / f"worker-{index}").resolve()
             (folder / "ready.json").unlink(missing_ok=True)
-            env = {"ATTRIBUTION_DATA_DIR": str(folder)}
-            workers.append(self._program(f"worker-{index}", ("worker",), env, lambda f=folder: _served(f) is not None))
+            workers.append(self._worker(index, folder))
         api = self._program("api", ("api",), {}, lambda: pings(self.api_port, "/health"))
         for part in (*workers, api):
             part.start()
@@ -247,6 +248,10 @@ class Supervisor:
         for part, folder in zip(workers, folders, strict=True):
             owned = ", ".join(map(str, _served(folder) or ())) or "none"
             self._report(f"{part.name}: ready in {time.monotonic() - began:.1f} s, partitions {owned}")
+
+    def _worker(self, index: int, folder: Path) -> Part:
+        env = {"ATTRIBUTION_DATA_DIR": str(folder)}
+        return self._program(f"worker-{index}", ("worker",), env, lambda: _served(folder) is not None)
 
     def _program(self, name: str, words: tuple[str, ...], env: dict[str, str], ready: Callable[[], bool]) -> Part:
         return self._part(name, lambda: [sys.executable, "-P", "-m", "cli", *words], ready, env)

@@ -22,7 +22,7 @@ _FOREVER: Final = 1 << 62
 
 
 class Alignment:
-    """Records that were fetched and not handed over yet, at most one fetch per partition.
+    """Records that were fetched and not handed over yet.
 
     ``topics`` names those that are aligned (none: everything passes). ``waiting`` are the partitions with
     records left: nothing more is fetched for them.
@@ -35,6 +35,9 @@ class Alignment:
         self._since = 0.0
         self._fetched: dict[TP, tuple[int, Sequence[ConsumerRecord]]] = {}
         self._newest_ms: dict[TP, int] = {}
+
+    def __len__(self) -> int:
+        return sum(len(records) for _, records in self._fetched.values())
 
     def clear(self) -> None:
         """Forget everything: the positions have been moved."""

@@ -18,7 +18,7 @@ from stream_app.recovery import TableManager
 from stream_app.settings import WorkerSettings
 from stream_app.state import DurableState
 from stream_app.tables import JourneyTable
-from stream_app.transport import Consumer, Epoch, Transport
+from stream_app.transport import Consumer, Epoch, Pace, Transport
 
 
 class AttributionApp(faust.App):
@@ -69,7 +69,12 @@ def create_app(
         consumer_auto_offset_reset="earliest",
     )
     app.transport = Transport([url], app, loop=None)
-    app.transport.aligned_topics = (settings.touchpoints_topic, settings.conversions_topic)
+    app.transport.pace = Pace(
+        topics=settings.source_topics,
+        aligned_topics=(settings.touchpoints_topic, settings.conversions_topic) if settings.align_topics else (),
+        epoch_records=settings.epoch_records,
+        linger_s=settings.epoch_linger_ms / 1000,
+    )
     app.worker_settings = settings
     app.on_ready = lambda _: None
     app.on_not_ready = lambda: None

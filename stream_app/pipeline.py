@@ -16,6 +16,7 @@ Steps 5 and 6 of one epoch run while steps 1 to 4 of the next one do; their own 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -114,11 +115,14 @@ class Pipeline:
         """Steps 1 to 4, then hand steps 5 and 6 to a task that the next epoch awaits before its own."""
         if not self._consumer().begin(epoch):
             return
+        began = time.perf_counter()
         batch = await self._computed(epoch)
+        computed = time.perf_counter()
         await self._make_durable(batch)
+        seconds = (computed - began, time.perf_counter() - computed)
         if self._delivery is not None:
             await self._delivery
-        self._delivery = asyncio.create_task(self._deliver(batch, fail_stop))
+        self._delivery = asyncio.create_task(self._deliver(batch, seconds, fail_stop))
 
     async def _computed(self, epoch: Epoch) -> Batch:
         while True:
@@ -224,10 +228,24 @@ class Pipeline:
             writes.append(run(self._threads, self._write_dead_letters, batch.rejected))
         await asyncio.gather(*writes)
 
-    async def _deliver(self, batch: Batch, fail_stop: Callable[[BaseException], None]) -> None:
+    async def _deliver(
+        self, batch: Batch, seconds: tuple[float, float], fail_stop: Callable[[BaseException], None]
+    ) -> None:
         """Rows, then offsets."""
         try:
+            began = time.perf_counter()
             await asyncio.get_running_loop().run_in_executor(self._threads, self._write_rows, batch)
+            inserted = time.perf_counter()
             await self._consumer().finish(batch.epoch)
+            logger.info(
+                "Epoch of %d records, %d conversions attributed, %d rejected: computed in %.3f s, durable %.3f, "
+                "inserted %.3f, committed %.3f",
+                len(batch.epoch),
+                len(batch.credits),
+                len(batch.rejected),
+                *seconds,
+                inserted - began,
+                time.perf_counter() - inserted,
+            )
         except Exception as error:  # noqa: BLE001  # whatever it is, nothing may be committed after it
             fail_stop(error)

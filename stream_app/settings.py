@@ -51,10 +51,11 @@ class WorkerSettings(BaseSettings):
     )
 
     epoch_records: int = Field(20_000, alias="ATTRIBUTION_EPOCH_RECORDS", ge=1, le=200_000, examples=[20000])
+    epoch_linger_ms: float = Field(200, alias="ATTRIBUTION_EPOCH_LINGER_MS", ge=0, le=10_000, examples=[200])
+    align_topics: bool = Field(True, alias="ATTRIBUTION_ALIGN_TOPICS", examples=["true"])
     fetch_bytes: int = Field(4 << 20, alias="ATTRIBUTION_FETCH_BYTES", ge=1 << 10, examples=[4194304])
     session_timeout_s: float = Field(10.0, alias="ATTRIBUTION_SESSION_TIMEOUT_S", ge=1, le=1800, examples=[10])
     state_cache_mb: int = Field(256, alias="ATTRIBUTION_STATE_CACHE_MB", ge=8, examples=[256])
-    sink_timeout_s: float = Field(0, alias="ATTRIBUTION_SINK_TIMEOUT_S", ge=0, examples=[0])
     log_level: str = Field("warning", alias="ATTRIBUTION_LOG_LEVEL", pattern="^(debug|info|warning|error)$")
 
     @field_validator("models", "custom_weights", "exclude_channels", "reset_on_conversion", mode="before")

@@ -12,9 +12,10 @@ re-read; nothing is skipped.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, cast
 
 from aiokafka import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
@@ -24,6 +25,23 @@ from mode import get_logger
 from stream_app.alignment import Alignment
 
 logger = get_logger(__name__)
+
+
+#: How often a consumer that has records in hand looks for more, and whether it is their turn.
+LOOK_S: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When an epoch is cut: at so many records, or so long after the first one; small when idle, large when behind.
+
+    ``topics``: all that is read; ``aligned_topics``: those of them that are read side by side in time.
+    """
+
+    topics: Sequence[str] = ()
+    aligned_topics: Sequence[str] = ()
+    epoch_records: int = 20_000
+    linger_s: float = 0.2
 
 
 class CommitRefusedError(RuntimeError):
@@ -72,7 +90,12 @@ class Consumer(driver.Consumer):
         self._next: dict[TP, int] = {}  # read position of every source partition
         self._tail: dict[TP, int] = {}  # where the last accepted epoch ended
         self._known_gaps: set[tuple[TP, int, int]] = set()
-        self.alignment = Alignment(getattr(self.transport, "aligned_topics", ()))
+        self.alignment = Alignment(self._pace.aligned_topics)
+        self._taken_at = 0.0
+
+    @property
+    def _pace(self) -> Pace:
+        return cast(Transport, self.transport).pace
 
     def begin(self, epoch: Epoch) -> bool:
         """Whether the epoch may be processed; the caller must not await before it does."""
@@ -138,33 +161,50 @@ class Consumer(driver.Consumer):
                 if self._rewind and self.flow_active:
                     await self.perform_seek()
                 fence, generation = self.fence, self.app.consumer_generation_id
-                records, _ = await self._wait_next_records(1.0)
-                if not records and not self.alignment.waiting:
-                    continue
+                records, _ = await self._wait_next_records(LOOK_S if len(self.alignment) else 1.0)
                 if fence != self.fence or generation != self.app.consumer_generation_id:
                     self._rewind = True  # fetched under an old assignment
                     continue
-                epoch = await self._cut(fence, records or {})
-                if epoch is not None:
-                    await self._deliver(epoch)
+                await self._take(records or {})
+                if self._is_due():
+                    await self._deliver(fence)
         except self.consumer_stopped_errors:
             if not self.app.should_stop:
                 raise
 
-    async def _deliver(self, epoch: Epoch) -> None:
-        """Hand over through the one channel; its bounded queue is the backpressure."""
+    def _is_due(self) -> bool:
+        """Whether to hand over now: enough or old enough, and at most one epoch waits behind the one in delivery."""
+        count = len(self.alignment)
+        if not count or self._in_flight > 1 or not self._channel().queue.empty():
+            return False
+        return count >= self._pace.epoch_records or time.monotonic() - self._taken_at >= self._pace.linger_s
+
+    def _channel(self) -> Any:
         conductor: Any = self.app.topics
-        (channel,) = conductor._topic_name_index[next(iter(epoch.chunks)).topic]  # noqa: SLF001  # no public way
-        await self.wait_first(channel.queue.put(epoch), self.suspend_flow.wait())
+        (channel,) = conductor._topic_name_index[self._pace.topics[0]]  # noqa: SLF001  # no public way
+        return channel
+
+    async def _deliver(self, fence: int) -> None:
+        """Hand over what is due through the one channel; its bounded queue is the last backpressure."""
+        chunks, start = self.alignment.release(self._is_behind)
+        self._taken_at = time.monotonic()
+        if chunks:
+            epoch = Epoch(fence, chunks, start)
+            await self.wait_first(self._channel().queue.put(epoch), self.suspend_flow.wait())
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109  # faust's signature
-        """Partitions with records waiting for another topic are not fetched further."""
+        """Nothing is fetched for partitions whose records wait for another topic, nor beyond a full epoch."""
         active = (active_partitions or set()) - self.alignment.waiting
-        return await super()._getmany(active, timeout if active else 0.0)
+        if not active or len(self.alignment) >= self._pace.epoch_records:
+            await asyncio.sleep(LOOK_S)
+            return {}
+        return await super()._getmany(active, timeout)
 
-    async def _cut(self, fence: int, records: Mapping[Any, Sequence[ConsumerRecord]]) -> Epoch | None:
-        """An epoch of those records that continue the read positions and whose turn it is."""
+    async def _take(self, records: Mapping[Any, Sequence[ConsumerRecord]]) -> None:
+        """Keep those records that continue the read positions."""
         active = self._get_active_partitions()
+        if not len(self.alignment):
+            self._taken_at = time.monotonic()
         for aiokafka_tp, found in records.items():
             tp = TP(*aiokafka_tp)
             if tp not in active or self._is_changelog_tp(tp):
@@ -172,14 +212,12 @@ class Consumer(driver.Consumer):
             expected = self._next.get(tp)
             if expected is None:
                 self._rewind = True
-                return None
+                return
             fresh = [r for r in found if r.offset >= expected] if found and found[0].offset < expected else found
             if not fresh or await self._is_suspicious_gap(tp, expected, fresh[0].offset):
                 continue
             self._next[tp] = fresh[-1].offset + 1
             self.alignment.add(tp, expected, fresh)
-        chunks, start = self.alignment.release(self._is_behind)
-        return Epoch(fence, chunks, start) if chunks else None
 
     def _is_behind(self, tp: TP) -> bool:
         """Whether the broker has records of an assigned partition that were not fetched yet."""
@@ -204,5 +242,5 @@ class Transport(driver.Transport):
     """Faust's aiokafka transport with the chunked consumer."""
 
     Consumer = Consumer
-    #: Topics that are read side by side in time.
-    aligned_topics: Sequence[str] = ()
+    #: Set by the application before the consumer is made.
+    pace = Pace()

@@ -97,7 +97,7 @@ class Stream:
         """Start a worker with a state directory of its own."""
         with (self.folder / f"worker-{index}.log").open("ab") as log:
             self.workers[index] = subprocess.Popen(
-                [sys.executable, "-P", "-c", "from cli.worker import worker; worker()"],
+                [sys.executable, "-P", "-m", "cli", "worker"],
                 env={**os.environ, **self.environment(index), **(env or {})},
                 stdout=log,
                 stderr=subprocess.STDOUT,
