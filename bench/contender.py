@@ -23,6 +23,7 @@ from clickhouse.migrate import migrate
 from clickhouse.settings import ClickHouseSettings
 from embedded.clickhouse import ClickHouse
 
+WORKERS = int(os.environ.get("ATTRIBUTION_BENCH_WORKERS", "2"))
 CHECK = Path(__file__).with_name("check.sql")
 
 
@@ -39,33 +40,40 @@ def main() -> None:
         migrate(settings)
         client = connect(settings)
         own_topics(servers, group, touchpoints)
-        worker = subprocess.Popen(
-            [Path(sys.executable).with_name("attribution"), "worker"],
-            env={
-                **os.environ,
-                "KAFKA_BOOTSTRAP_SERVERS": servers,
-                "CLICKHOUSE_URL": engine.url,
-                "CLICKHOUSE_DATABASE": "bench",
-                "ATTRIBUTION_GROUP_ID": group,
-                "ATTRIBUTION_DATA_DIR": str(state),
-                "ATTRIBUTION_TOUCHPOINTS_TOPIC": touchpoints,
-                "ATTRIBUTION_CONVERSIONS_TOPIC": conversions,
-                "ATTRIBUTION_SPEND_TOPIC": f"{group}-spend",
-                "ATTRIBUTION_DEAD_LETTER_TOPIC": f"{group}-dead-letter",
-                "ATTRIBUTION_ALLOWED_LATENESS_DAYS": "30",
-            },
-        )
-        while worker.poll() is None and not stop.wait(0.2):
+        workers = [start_worker(i, servers, engine.url, group, touchpoints, conversions) for i in range(WORKERS)]
+        while all(w.poll() is None for w in workers) and not stop.wait(0.2):
             pass
-        if worker.poll() is None:
-            worker.send_signal(signal.SIGTERM)
-        code = worker.wait()
+        for worker in workers:
+            if worker.poll() is None:
+                worker.send_signal(signal.SIGTERM)
+        codes = [worker.wait() for worker in workers]
         if (output := os.environ.get("ATTRIBUTION_BENCH_OUTPUT")) is not None:
             found = client.query(CHECK.read_text())
             row = dict(zip(found.column_names, found.result_rows[0], strict=True))
             with Path(output).open("a") as lines:
-                lines.write(json.dumps({"group": group, "worker_exit": code, **row}) + "\n")
-    sys.exit(0 if stop.is_set() else code or 1)
+                lines.write(json.dumps({"group": group, "worker_exits": codes, **row}) + "\n")
+    sys.exit(0 if stop.is_set() else 1)
+
+
+def start_worker(  # all come from the benchmark
+    index: int, servers: str, engine: str, group: str, touchpoints: str, conversions: str
+) -> subprocess.Popen[bytes]:
+    """One worker with a state directory of its own."""
+    return subprocess.Popen(
+        [Path(sys.executable).with_name("attribution"), "worker"],
+        env={
+            **os.environ,
+            "KAFKA_BOOTSTRAP_SERVERS": servers,
+            "CLICKHOUSE_URL": engine,
+            "CLICKHOUSE_DATABASE": "bench",
+            "ATTRIBUTION_GROUP_ID": group,
+            "ATTRIBUTION_DATA_DIR": str(Path(os.environ["STATE_DIR"]) / f"worker-{index}"),
+            "ATTRIBUTION_TOUCHPOINTS_TOPIC": touchpoints,
+            "ATTRIBUTION_CONVERSIONS_TOPIC": conversions,
+            "ATTRIBUTION_SPEND_TOPIC": f"{group}-spend",
+            "ATTRIBUTION_DEAD_LETTER_TOPIC": f"{group}-dead-letter",
+        },
+    )
 
 
 def own_topics(servers: str, group: str, like: str) -> None:

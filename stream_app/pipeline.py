@@ -10,7 +10,8 @@ epoch and lands on the same rows.
 5. insert rows into ClickHouse; while it is away, wait and retry, drop nothing;
 6. commit the source offsets.
 
-Steps 5 and 6 of one epoch run while steps 1 to 4 of the next one do; their own order is kept.
+Up to three epochs are under way, one in steps 1 and 2, one in 3 and 4, one in 5 and 6; each step takes them in
+order.
 """
 
 from __future__ import annotations
@@ -109,20 +110,25 @@ class Pipeline:
         self._state, self._consumer = state, consumer
         self._write_dead_letters, self._write_rows = write_dead_letters, write_rows
         self._threads = threads
+        self._finishing: asyncio.Task[None] | None = None
         self._delivery: asyncio.Task[None] | None = None
+        self._not_stored: dict[int, dict[bytes, bytes | None]] = {}
 
     async def run(self, epoch: Epoch, fail_stop: Callable[[BaseException], None]) -> None:
-        """Steps 1 to 4, then hand steps 5 and 6 to a task that the next epoch awaits before its own."""
+        """Steps 1 and 2; the others go on in the background, in the order of the epochs, while the next one computes.
+
+        Journeys that are not in the store yet are read from the epoch before; a failure ends the process, so they
+        never outlive it.
+        """
         if not self._consumer().begin(epoch):
             return
         began = time.perf_counter()
         batch = await self._computed(epoch)
         computed = time.perf_counter()
-        await self._make_durable(batch)
-        seconds = (computed - began, time.perf_counter() - computed)
-        if self._delivery is not None:
-            await self._delivery
-        self._delivery = asyncio.create_task(self._deliver(batch, seconds, fail_stop))
+        if self._finishing is not None:
+            await self._finishing
+        self._not_stored = batch.journeys
+        self._finishing = asyncio.create_task(self._finish(batch, computed - began, fail_stop))
 
     async def _computed(self, epoch: Epoch) -> Batch:
         while True:
@@ -173,6 +179,8 @@ class Pipeline:
         from_bytes = Journey.from_bytes
         late: set[LateKey] = set()
         raws = self._state(partition).get_many(keys)
+        if newer := self._not_stored.get(partition):
+            raws = [newer.get(key, raw) for key, raw in zip(keys, raws, strict=True)]
         for key, (customer, (touches, events)), raw in zip(keys, todo.items(), raws, strict=True):
             if raw is not None and not events and (appended := append_touches(raw, touches, config)) is not None:
                 changed[key] = appended
@@ -215,6 +223,18 @@ class Pipeline:
         for source, events in ((self._sources.touchpoints, touchpoints), (self._sources.conversions, conversions)):
             if events:
                 batch.newest_us[source.topic, partition] = max([e.occurred_at_us for e in events])
+
+    async def _finish(self, batch: Batch, computed_s: float, fail_stop: Callable[[BaseException], None]) -> None:
+        """Steps 3 and 4, then 5 and 6 once those of the epoch before are over."""
+        began = time.perf_counter()
+        try:
+            await self._make_durable(batch)
+            if self._delivery is not None:
+                await self._delivery
+            seconds = (computed_s, time.perf_counter() - began)
+            self._delivery = asyncio.create_task(self._deliver(batch, seconds, fail_stop))
+        except Exception as error:  # noqa: BLE001  # whatever it is, nothing may be committed after it
+            fail_stop(error)
 
     async def _make_durable(self, batch: Batch) -> None:
         """Changelog, dead letters and local state; every partition in its own thread."""

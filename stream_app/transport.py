@@ -173,9 +173,9 @@ class Consumer(driver.Consumer):
                 raise
 
     def _is_due(self) -> bool:
-        """Whether to hand over now: enough or old enough, and at most one epoch waits behind the one in delivery."""
+        """Whether to hand over now: enough or old enough, and no epoch waits for the pipeline."""
         count = len(self.alignment)
-        if not count or self._in_flight > 1 or not self._channel().queue.empty():
+        if not count or self._in_flight > 2 or not self._channel().queue.empty():
             return False
         return count >= self._pace.epoch_records or time.monotonic() - self._taken_at >= self._pace.linger_s
 

@@ -95,4 +95,5 @@ def test_two_workers_under_faults_converge_to_the_batch(stream: Stream, data: In
 
     assert_converged(stream, data)
     assert sum("at lag 0" not in f for f in faults) >= FAULTS // 3, f"too few faults hit work in flight: {faults}"
-    print(f"seed {seed}: {faults}; exit codes {stream.exits}")
+    log = stream.folder / "faults.txt"
+    log.write_text(f"seed {seed}: {faults}; exit codes {stream.exits}\n")

@@ -12,4 +12,5 @@ from clickhouse.settings import ClickHouseSettings
 def test_migrated_database_answers(clickhouse_url: str, clickhouse_database: str) -> None:
     """The fixtures give a database that has tables."""
     client = connect(ClickHouseSettings(url=clickhouse_url, database=clickhouse_database))
-    assert client.command("SELECT count() FROM system.tables WHERE database = currentDatabase()") > 5
+    (row,) = client.query("SELECT count() FROM system.tables WHERE database = currentDatabase()").result_rows
+    assert row[0] > 5

@@ -105,7 +105,8 @@ def _long_way(kind: EventKind, record: Record) -> Any:
 
 
 odd = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.integers(-5, 2 * 10**18), st.floats(allow_nan=False, allow_infinity=False),
+    st.none(), st.booleans(), st.integers(), st.integers(-5, 2 * 10**18),
+    st.floats(allow_nan=False, allow_infinity=False),
     texts,
     st.sampled_from(["", " ", "Email ", "eur", "EURO", "canceled", "maybe", "unattributed",
                      "2025-12-24T18:30:00Z",

@@ -93,7 +93,7 @@ def essence(credits_: ConversionCredits) -> tuple[object, ...]:
 
 def split(events: Sequence[Touch | ConversionEvent]) -> tuple[list[Touch], list[ConversionEvent]]:
     conversions = [e for e in events if isinstance(e, ConversionEvent)]
-    return [e for e in events if not isinstance(e, ConversionEvent)], conversions  # type: ignore[misc]  # the rest
+    return [e for e in events if not isinstance(e, ConversionEvent)], conversions
 
 
 def batch(events: Sequence[Touch | ConversionEvent], config: AttributionConfig) -> dict[str, tuple[object, ...]]:
