@@ -80,7 +80,7 @@ def test_settings_reach_the_query_and_errors_keep_their_codes(client: Any) -> No
         client.query("SELECT 1 FROM no_such_table")
     with pytest.raises(DatabaseError, match="62"):
         client.query("SELEC 1")
-    with pytest.raises(DatabaseError, match="158|396"):
+    with pytest.raises(DatabaseError, match=r"158|396"):
         client.query(
             "SELECT number FROM numbers(1000)", settings={"max_rows_to_read": 10, "read_overflow_mode": "throw"}
         )
@@ -92,10 +92,11 @@ def test_clients_work_side_by_side(clickhouse_url: str, clickhouse_database: str
 
     def work(number: int) -> int:
         own = clickhouse_connect.get_client(host=parts.hostname, port=parts.port, database=clickhouse_database)
-        own.command(f"CREATE TABLE t{number} (n UInt32) ENGINE = MergeTree ORDER BY n")
+        table = {"table": f"t{number}"}
+        own.command("CREATE TABLE {table:Identifier} (n UInt32) ENGINE = MergeTree ORDER BY n", parameters=table)
         for _ in range(5):
             own.insert(f"t{number}", [[number]] * 100, ["n"])
-        (row,) = own.query(f"SELECT count(), min(n), max(n) FROM t{number}").result_rows
+        (row,) = own.query("SELECT count(), min(n), max(n) FROM {table:Identifier}", parameters=table).result_rows
         own.close()
         assert row == (500, number, number)
         return number
@@ -133,5 +134,5 @@ def test_plain_http_answers_ping_and_reads_only_by_get(clickhouse_url: str) -> N
 
 def test_a_kafka_table_is_refused(client: Any) -> None:
     """The engine could not open its directory again."""
-    with pytest.raises(DatabaseError, match="(?i)kafka"):
+    with pytest.raises(DatabaseError, match=r"(?i)kafka"):
         client.command("CREATE TABLE k (n UInt8) ENGINE = Kafka('b:9092', 't', 'g', 'JSONEachRow')")

@@ -113,7 +113,8 @@ def test_pandas_is_loaded_only_for_a_frame() -> None:
     """Importing and calculating stay light."""
     code = (
         "import sys; from attribution import AttributionModelFactory as F;"
-        "F.create_model('linear').calculate_attribution([{'id':'a','timestamp':'2026-09-01','channel':'x'}], conversion_value=1);"
+        "touch = {'id': 'a', 'timestamp': '2026-09-01', 'channel': 'x'};"
+        "F.create_model('linear').calculate_attribution([touch], conversion_value=1);"
         "sys.exit('pandas' in sys.modules)"
     )
 
