@@ -1,0 +1,76 @@
+"""Journey state on real parts: the fence stops a former owner, and a restore gives what was committed, no more."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import rocksdict
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from stream_app.changelog import FencedError, PartitionLog, StaleStateError, restore
+from stream_app.state import DurableState
+from stream_app.tables import PartitionState
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def topic(kafka_bootstrap: str) -> Iterator[str]:
+    name = f"t{uuid.uuid4().hex[:10]}-journeys-changelog"
+    admin = AdminClient({"bootstrap.servers": kafka_bootstrap})
+    admin.create_topics([NewTopic(name, 1, 1, config={"cleanup.policy": "compact"})])[name].result()
+    yield name
+    admin.delete_topics([name])[name].result()
+
+
+def state(folder: Path) -> PartitionState:
+    return PartitionState(folder, rocksdict.Cache(8 << 20))
+
+
+def owner(bootstrap: str, topic: str) -> PartitionLog:
+    log = PartitionLog(bootstrap, topic, 0, f"{topic}-0")
+    log.acquire()
+    return log
+
+
+def restored(bootstrap: str, topic: str, local: PartitionState) -> dict[bytes, bytes]:
+    restore(bootstrap, topic, 0, after=local.changelog_offset(), apply=local.write, is_cancelled=lambda: False)
+    return dict(local.items())
+
+
+def test_a_wiped_directory_is_restored_to_the_same_journeys(kafka_bootstrap: str, topic: str, tmp_path: Path) -> None:
+    """Last value per key; a tombstone deletes."""
+    local = state(tmp_path / "a")
+    durable = DurableState(owner(kafka_bootstrap, topic), local)
+    durable.write({b"ada": b"1", b"bob": b"1", b"eve": b"1"})
+    durable.write({b"ada": b"2", b"eve": None})
+
+    assert durable.get_many([b"ada", b"eve", b"nobody"]) == [b"2", None, None]
+    assert restored(kafka_bootstrap, topic, state(tmp_path / "b")) == {b"ada": b"2", b"bob": b"1"}
+
+
+def test_a_zombie_cannot_write_once_another_owner_has_the_partition(
+    kafka_bootstrap: str, topic: str, tmp_path: Path
+) -> None:
+    """The former owner is refused, its store stays behind the changelog, and nobody ever reads what it tried."""
+    old = DurableState(owner(kafka_bootstrap, topic), state(tmp_path / "old"))
+    old.write({b"ada": b"old"})
+    new = DurableState(owner(kafka_bootstrap, topic), state(tmp_path / "new"))
+    new.write({b"ada": b"new"})
+    with pytest.raises(FencedError, match="another worker"):
+        old.write({b"ada": b"zombie"})
+
+    assert old.get_many([b"ada"]) == [b"old"]
+    assert restored(kafka_bootstrap, topic, state(tmp_path / "third")) == {b"ada": b"new"}
+
+
+def test_a_store_ahead_of_its_changelog_is_told_as_stale(kafka_bootstrap: str, topic: str, tmp_path: Path) -> None:
+    """The topic was created anew: the caller wipes and begins again."""
+    local = state(tmp_path / "a")
+    local.write({b"ada": b"1"}, 10_000)
+    with pytest.raises(StaleStateError, match="10000"):
+        restored(kafka_bootstrap, topic, local)

@@ -1,0 +1,103 @@
+"""Alignment holds back what is ahead of a topic that is behind, loses nothing, and never waits for ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from faust.types import TP
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream_app.alignment import MAX_WAIT_S, Alignment
+
+TOUCHES, CONVERSIONS, SPEND = TP("t", 0), TP("c", 0), TP("s", 0)
+
+
+@dataclass(frozen=True)
+class Rec:
+    offset: int
+    timestamp: int
+
+
+def records(*timestamps: int, start: int = 0) -> list[Any]:
+    return [Rec(start + i, at) for i, at in enumerate(timestamps)]
+
+
+class Time:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_topic_that_is_not_behind_holds_nobody_up() -> None:
+    """Live traffic passes at once, whatever its times."""
+    alignment = Alignment(("t", "c"))
+    alignment.add(CONVERSIONS, 5, records(99, 98, start=5))
+    chunks, start = alignment.release(lambda _: False)
+
+    assert [r.offset for r in chunks[CONVERSIONS]] == [5, 6]
+    assert start == {CONVERSIONS: 5}
+    assert not alignment.waiting
+
+
+def test_records_newer_than_a_topic_that_is_behind_wait_for_it() -> None:
+    """The first part goes, the rest follows when the other topic has come so far; chunk starts stay a chain."""
+    alignment = Alignment(("t", "c"))
+    alignment.add(TOUCHES, 0, records(10, 20))
+    alignment.add(CONVERSIONS, 0, records(15, 25, 30))
+    chunks, start = alignment.release(lambda tp: tp == TOUCHES)
+    assert [r.timestamp for r in chunks[CONVERSIONS]] == [15]
+    assert alignment.waiting == {CONVERSIONS}
+    assert start == {TOUCHES: 0, CONVERSIONS: 0}
+
+    alignment.add(TOUCHES, 2, records(28, start=2))
+    chunks, start = alignment.release(lambda tp: tp == TOUCHES)
+    assert [r.timestamp for r in chunks[CONVERSIONS]] == [25]
+    assert start == {TOUCHES: 2, CONVERSIONS: 1}
+
+
+def test_other_topics_and_other_partitions_are_not_aligned() -> None:
+    """Spend passes; partition 1 does not wait for partition 0."""
+    alignment = Alignment(("t", "c"))
+    alignment.add(SPEND, 0, records(99))
+    alignment.add(TP("c", 1), 0, records(99))
+    chunks, _ = alignment.release(lambda tp: tp == TOUCHES)
+
+    assert set(chunks) == {SPEND, TP("c", 1)}
+
+
+def test_nobody_waits_longer_than_allowed_for_a_topic_without_news() -> None:
+    """A partition in trouble must not stop the others."""
+    clock = Time()
+    alignment = Alignment(("t", "c"), clock)
+    alignment.add(CONVERSIONS, 0, records(50))
+    assert alignment.release(lambda tp: tp == TOUCHES) == ({}, {})
+    clock.now = MAX_WAIT_S + 0.1
+
+    chunks, _ = alignment.release(lambda tp: tp == TOUCHES)
+    assert len(chunks[CONVERSIONS]) == 1
+
+
+@given(st.lists(st.tuples(st.booleans(), st.lists(st.integers(0, 50), min_size=1, max_size=5)), max_size=8))
+def test_every_record_comes_out_once_and_in_order(fetches: list[tuple[bool, list[int]]]) -> None:
+    """Whatever the times: offsets are contiguous per partition, and no two aligned topics wait for each other."""
+    alignment = Alignment(("t", "c"))
+    sent = {TOUCHES: 0, CONVERSIONS: 0}
+    got: dict[TP, list[int]] = {TOUCHES: [], CONVERSIONS: []}
+    for is_touch, timestamps in fetches:
+        tp = TOUCHES if is_touch else CONVERSIONS
+        alignment.add(tp, sent[tp], records(*timestamps, start=sent[tp]))
+        sent[tp] += len(timestamps)
+        chunks, start = alignment.release(lambda _: True)
+        for found, chunk in chunks.items():
+            assert start[found] == len(got[found])
+            got[found] += [r.offset for r in chunk]
+        assert len(alignment.waiting) < 2, "both topics wait for each other"
+    chunks, _ = alignment.release(lambda _: False)
+    for found, chunk in chunks.items():
+        got[found] += [r.offset for r in chunk]
+
+    assert got == {tp: list(range(count)) for tp, count in sent.items()}
+    assert len(alignment) == 0
