@@ -21,6 +21,7 @@ from attribution.types import UNATTRIBUTED, Conversion, ConversionCredits, Conve
 
 if TYPE_CHECKING:
     from attribution.config import AttributionConfig
+    from attribution.identity import Link
 
 #: What a model may look at: touches, position of lead and opportunity touch, configuration.
 _Rule: TypeAlias = Callable[[list[Touch], "int | None", "int | None", "AttributionConfig"], list[Fraction]]
@@ -30,6 +31,7 @@ def attribute_all(
     touches: Iterable[tuple[str, Touch]],
     events: Iterable[tuple[str, ConversionEvent]],
     config: AttributionConfig,
+    links: Iterable[Link] = (),
 ) -> dict[str, ConversionCredits]:
     """Credits of every conversion in a list of events, by conversion id, cancelled ones included.
 
@@ -37,6 +39,7 @@ def attribute_all(
         touches: (customer id, touch), in any order; an id that comes again counts once.
         events: (customer id, conversion or correction), in any order; likewise.
         config: parameters; the bounds of a stored journey do not apply.
+        links: which customer ids are one person.
 
     Raises:
         DuplicateConversionError: two customers have a conversion with the same id.
@@ -45,14 +48,15 @@ def attribute_all(
     for name in config.models:
         if name not in _RULES:
             raise UnknownModelError(name, _RULES)
+    survivors = survivors_of(links)
     touches_of: dict[str, dict[str, Touch]] = {}
     events_of: dict[str, dict[str, ConversionEvent]] = {}
     for customer_id, touch in touches:
-        mine = touches_of.setdefault(customer_id, {})
+        mine = touches_of.setdefault(survivors.get(customer_id, customer_id), {})
         mine[touch[1]] = min(touch, mine.get(touch[1], touch))
     for customer_id, event in events:
-        known = events_of.setdefault(customer_id, {})
-        known[event.event_id] = min(event, known.get(event.event_id, event))
+        known = events_of.setdefault(survivors.get(customer_id, customer_id), {})
+        known[event.event_id] = min(event, known.get(event.event_id, event), key=lambda e: (-e.sent_at_us, e))
     result: dict[str, ConversionCredits] = {}
     for customer_id, known in events_of.items():
         mine = touches_of.get(customer_id, {})
@@ -66,6 +70,16 @@ def attribute_all(
             rev = len(mine) + len(known)
             result[conversion.conversion_id] = _credits(list(mine.values()), conversions, conversion, rev, config)
     return result
+
+
+def survivors_of(links: Iterable[Link]) -> dict[str, str]:
+    """The surviving id of every id that a link names: each link renames all that are called like the former id."""
+    names: dict[str, str] = {}
+    for _, _, previous_id, customer_id in sorted(links):
+        former = names.setdefault(previous_id, previous_id)
+        survivor = names.setdefault(customer_id, customer_id)
+        names = {name: survivor if now == former else now for name, now in names.items()}
+    return names
 
 
 def _conversions(events: list[ConversionEvent]) -> list[Conversion]:

@@ -10,6 +10,9 @@ others, and every event whose ``adjusts`` names the group, are corrections, appl
 * ``refunded`` without a value, and ``cancelled``, take all.
 
 A correction whose conversion is not known (yet) has no effect until the conversion arrives.
+
+Several contents under one ``event_id`` are versions of one event. The one with the highest ``sent_at_us`` counts (the
+smallest of those that share it); the others are kept only to know where rows may have been written before.
 """
 
 from __future__ import annotations
@@ -22,6 +25,18 @@ from attribution.types import Conversion, ConversionEvent
 def own_key(event: ConversionEvent) -> str:
     """Id of the conversion that an event without ``adjusts`` belongs to."""
     return f"{event.conversion_type}:{event.order_id}" if event.order_id else event.event_id
+
+
+def current(events: Sequence[ConversionEvent]) -> tuple[Sequence[ConversionEvent], Sequence[ConversionEvent]]:
+    """The versions that count, and those that do not; both in the order of ``events``, which is sorted."""
+    if len({e.event_id for e in events}) == len(events):
+        return events, ()
+    best: dict[str, ConversionEvent] = {}
+    for event in events:
+        known = best.get(event.event_id)
+        if known is None or event.sent_at_us > known.sent_at_us:
+            best[event.event_id] = event
+    return [e for e in events if best[e.event_id] is e], [e for e in events if best[e.event_id] is not e]
 
 
 def conversion_key(event: ConversionEvent, events: Sequence[ConversionEvent]) -> str | None:
@@ -46,39 +61,75 @@ def conversion_key(event: ConversionEvent, events: Sequence[ConversionEvent]) ->
 def linked_keys(some: Sequence[ConversionEvent], events: Sequence[ConversionEvent]) -> set[str | None]:
     """Ids of all conversions among ``events`` whose meaning may hang on ``some``: they share an event or order id."""
     names = {name for e in some for name in (e.event_id, e.order_id, e.adjusts) if name}
+    counting, _ = current(events)
     return {
-        conversion_key(e, events) for e in events if e.event_id in names or e.order_id in names or e.adjusts in names
+        key
+        for e in events
+        if e.event_id in names or e.order_id in names or e.adjusts in names
+        for key in (conversion_key(e, counting), own_key(e))
     }
 
 
-def resolve(events: Sequence[ConversionEvent], *, orphans: bool = False) -> list[Conversion]:
+def resolve(events: Sequence[ConversionEvent]) -> list[Conversion]:
     """Every conversion of a journey with its corrections applied, sorted by ``Conversion.order``.
+
+    A conversion that only a superseded version of an event speaks of is answered as not live: it may have been
+    written before.
 
     Args:
         events: sorted by ``(at_us, event_id)``.
-        orphans: answer every conversion as not live: used for events that were replaced.
     """
+    counting, superseded = current(events)
     groups: dict[str, list[ConversionEvent]] = {}
-    for event in events:
-        key = conversion_key(event, events) if event.adjusts else own_key(event)
+    for event in counting:
+        key = conversion_key(event, counting) if event.adjusts else own_key(event)
         if key is not None:
             groups.setdefault(key, []).append(event)
-    found = [c for key, group in groups.items() if (c := _resolve_group(key, group)) is not None]
-    if orphans:
-        found = [Conversion(c.conversion_id, c.conversion_type, c.at_us, 0, c.currency, is_live=False) for c in found]
+    former: dict[str, list[ConversionEvent]] = {}
+    for event in superseded:
+        if not event.adjusts and event.status == "completed":
+            former.setdefault(own_key(event), []).append(event)
+    found = [c for k, group in groups.items() if (c := _resolve_group(k, group, former.pop(k, ()))) is not None]
+    found += [_orphan(key, versions) for key, versions in former.items()]
     found.sort(key=lambda c: c.order)
     return found
 
 
-def _resolve_group(key: str, group: Sequence[ConversionEvent]) -> Conversion | None:
+def retained(events: Sequence[ConversionEvent], oldest_us: int) -> list[ConversionEvent]:
+    """Events not older than ``oldest_us``, and all others of the conversions that these speak of.
+
+    A conversion is kept or forgotten as a whole: half of it would be another conversion.
+    """
+    counting, _ = current(events)
+    keys = [conversion_key(e, counting) if e.adjusts else own_key(e) for e in events]
+    alive = {name for e, key in zip(events, keys, strict=True) if e.at_us >= oldest_us for name in (key, e.event_id)}
+    return [
+        e
+        for e, key in zip(events, keys, strict=True)
+        if e.at_us >= oldest_us or (key is not None and key in alive) or e.event_id in alive
+    ]
+
+
+def _orphan(key: str, versions: Sequence[ConversionEvent]) -> Conversion:
+    """A conversion that no event speaks of any more."""
+    first = versions[0]
+    former = tuple(sorted({e.at_us for e in versions} - {first.at_us}))
+    return Conversion(key, first.conversion_type, first.at_us, 0, first.currency, is_live=False, former_at_us=former)
+
+
+def _resolve_group(
+    key: str, group: Sequence[ConversionEvent], former_versions: Sequence[ConversionEvent]
+) -> Conversion | None:
     bases = [e for e in group if not e.adjusts and e.status == "completed"]
     if not bases:
-        return None
+        return _orphan(key, former_versions) if former_versions else None
     base = bases[0]
     value, is_live = base.value_micros, True
     if len(group) > 1:
         value, is_live = _corrected(base, group)
-    former = tuple(sorted({e.at_us for e in bases[1:]} - {base.at_us}))
+    former: tuple[int, ...] = ()
+    if len(bases) > 1 or former_versions:
+        former = tuple(sorted({e.at_us for e in (*bases[1:], *former_versions)} - {base.at_us}))
     return Conversion(key, base.conversion_type, base.at_us, value, base.currency, is_live, former)
 
 

@@ -10,6 +10,8 @@ event was new, so that a replay after a crash re-emits what it owes. Equal sets 
 Bounds: the newest ``max_touchpoints`` touches and the first one are kept (``truncated`` records that
 some were dropped); touches that no conversion may look back at any more, and conversions past their
 retention, are pruned. All times are microseconds since the epoch.
+
+How the journeys of ids of one person find together: ``attribution.merging``.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from typing import Final
 
 from attribution import journey_bytes
 from attribution.config import AttributionConfig
-from attribution.conversions import linked_keys, resolve
+from attribution.conversions import linked_keys, resolve, retained
+from attribution.identity import Link
 from attribution.types import Conversion, ConversionEvent, Touch
 
 #: Conversion types that anchor the W-shaped and full-path models of later conversions.
@@ -41,12 +44,20 @@ class Applied:
 
 
 class Journey:
-    """The events of one customer: ``touches`` and ``events``, each sorted by ``(at_us, event_id)``."""
+    """The events of one customer: ``touches`` and ``events``, each sorted by ``(at_us, event_id)``.
 
-    __slots__ = ("_resolved", "events", "rev", "touches", "truncated")
+    ``contradicted``: one touch id came with two contents, so that rows may stand on one that is gone.
+    ``links``, sorted, say which ids are this person; ``absorbed`` holds the highest ``rev`` seen of each of them, and
+    ``origins`` the records of those links that were sent to this id.
+    """
+
+    __slots__ = ("_resolved", "absorbed", "contradicted", "events", "links", "origins", "rev", "touches", "truncated")
 
     def __init__(self, parts: journey_bytes.Parts | None = None) -> None:
-        self.rev, self.truncated, self.touches, self.events = parts or (0, False, [], [])
+        parts = parts or journey_bytes.Parts()
+        self.rev, self.truncated, self.contradicted = parts.rev, parts.truncated, parts.contradicted
+        self.touches, self.events = parts.touches, parts.events
+        self.links, self.absorbed, self.origins = parts.links, parts.absorbed, parts.origins
         self._resolved: list[Conversion] | None = None
 
     @classmethod
@@ -60,7 +71,17 @@ class Journey:
 
     def to_bytes(self) -> bytes:
         """Bytes of this journey; equal journeys have equal bytes."""
-        return journey_bytes.to_bytes(self.rev, self.truncated, self.touches, self.events)
+        parts = journey_bytes.Parts(
+            self.rev,
+            self.truncated,
+            self.touches,
+            self.events,
+            self.contradicted,
+            self.links,
+            self.absorbed,
+            self.origins,
+        )
+        return journey_bytes.to_bytes(parts)
 
     @property
     def newest_us(self) -> int:
@@ -91,16 +112,43 @@ class Journey:
         if touches:
             touches = self._split_late_touches(touches, newest - config.horizon_us, applied)
             self._merge_touches(touches)
-        replaced: list[Conversion] = []
         if events:
             events = self._split_late_events(events, newest, config, applied)
-            replaced = self._merge_events(events)
+            self._merge_events(events)
         self._prune(config)
         applied.changed = self.rev != before
         if self.events and (touches or events):
             applied.affected = self._affected(touches, events, config)
-            applied.affected += replaced
         return applied
+
+    def learn(self, links: Iterable[Link]) -> bool:
+        """Add links; answers whether one was new."""
+        known = set(self.links)
+        new = set(links) - known
+        if new:
+            self.links = sorted(known | new)
+            self.rev += len(new)
+        return bool(new)
+
+    def absorb(
+        self,
+        sender: str,
+        rev: int,
+        touches: Sequence[Touch],
+        events: Sequence[ConversionEvent],
+        config: AttributionConfig,
+    ) -> None:
+        """Merge what another id of the same person holds: it was in time there, so nothing is late here.
+
+        ``rev`` is the sender's: this journey's rises above it, so that its rows replace the sender's.
+        """
+        self._merge_touches(touches)
+        self._merge_events(events)
+        more = rev - self.absorbed.get(sender, 0)
+        if more > 0:
+            self.absorbed[sender] = rev
+            self.rev += more
+        self._prune(config)
 
     def _split_late_touches(self, touches: Sequence[Touch], oldest_us: int, applied: Applied) -> Sequence[Touch]:
         if min(touches)[0] >= oldest_us:
@@ -138,31 +186,30 @@ class Journey:
     def _keep_smaller(self, mine: list[Touch], touch: Touch) -> None:
         """One id with two contents: the smaller one stays, whichever came first."""
         index = next(i for i, t in enumerate(mine) if t[1] == touch[1])
+        if touch == mine[index]:
+            return
         if touch < mine[index]:
             del mine[index]
             insort(mine, touch)
             self.rev += 1
+        if not self.contradicted:
+            self.contradicted = True
+            self.rev += 1
 
-    def _merge_events(self, events: Iterable[ConversionEvent]) -> list[Conversion]:
-        """Returns conversions that no longer exist because their event was replaced."""
+    def _merge_events(self, events: Iterable[ConversionEvent]) -> None:
+        """Keep every version of an event; of one version sent twice the later time of sending."""
         mine = self.events
-        by_id = {e.event_id: e for e in mine}
-        replaced: list[ConversionEvent] = []
+        known = {e[:-1]: e for e in mine}
         for event in events:
-            old = by_id.get(event.event_id)
-            if old is not None and old <= event:
+            old = known.get(event[:-1])
+            if old is not None and old.sent_at_us >= event.sent_at_us:
                 continue
             if old is not None:
-                replaced.append(old)
                 mine.remove(old)
-            by_id[event.event_id] = event
+            known[event[:-1]] = event
             insort(mine, event)
             self.rev += 1
             self._resolved = None
-        if not replaced:
-            return []
-        living = {c.conversion_id for c in self.conversions()}
-        return [c for c in resolve(replaced, orphans=True) if c.conversion_id not in living]
 
     def _prune(self, config: AttributionConfig) -> None:
         touches, events = self.touches, self.events
@@ -171,7 +218,7 @@ class Journey:
             self.truncated = True
         newest = self.newest_us
         if events and events[0].at_us < newest - config.conversion_retention_us:
-            self.events = [e for e in events if e.at_us >= newest - config.conversion_retention_us]
+            self.events = retained(events, newest - config.conversion_retention_us)
             self._resolved = None
         if touches and touches[0][0] < newest - config.horizon_us:
             oldest = newest - config.horizon_us
@@ -185,6 +232,8 @@ class Journey:
     ) -> list[Conversion]:
         """Conversions whose credits these events can have changed (a few more do no harm, one less does)."""
         conversions = self.conversions()
+        if self.contradicted:
+            return list(conversions)
         low, high = 1, 0
         if touches:
             low, high = min(touches)[0], max(touches)[0] + config.lookback_us

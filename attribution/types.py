@@ -23,6 +23,8 @@ class ConversionEvent(NamedTuple):
 
     ``order_id`` and ``adjusts`` are ``""`` when absent. ``value_micros`` of a ``refunded`` event is
     the amount taken off; 0 takes all. A ``completed`` event with ``adjusts`` restates the total.
+    ``sent_at_us`` tells versions of one event apart: of several contents under one ``event_id`` the one sent last
+    counts (of those sent at the same time, or without a time, the smallest).
     """
 
     at_us: int
@@ -33,6 +35,7 @@ class ConversionEvent(NamedTuple):
     currency: str
     status: Status
     adjusts: str
+    sent_at_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,8 @@ class Conversion:
 
     ``conversion_id`` is ``<conversion_type>:<order_id>`` when an order id was sent, else the event id.
     ``is_live`` is False when it was refunded in full or cancelled: its rows must be deleted.
-    ``former_at_us``: other times at which this conversion may have been written before (same order
-    id sent with another time); rows at those days must be deleted too.
+    ``former_at_us``: other times at which this conversion may have been written before (the same order
+    id or the same event sent with another time); rows at those days must be deleted too.
     """
 
     conversion_id: str

@@ -71,17 +71,23 @@ def start_worker(  # all come from the benchmark
             "ATTRIBUTION_TOUCHPOINTS_TOPIC": touchpoints,
             "ATTRIBUTION_CONVERSIONS_TOPIC": conversions,
             "ATTRIBUTION_SPEND_TOPIC": f"{group}-spend",
+            "ATTRIBUTION_IDENTITIES_TOPIC": f"{group}-identities",
+            "ATTRIBUTION_ERASURES_TOPIC": f"{group}-erasures",
             "ATTRIBUTION_DEAD_LETTER_TOPIC": f"{group}-dead-letter",
         },
     )
 
 
 def own_topics(servers: str, group: str, like: str) -> None:
-    """The two topics that the benchmark does not know; their names hold the group, so it deletes them."""
+    """The topics that the benchmark does not know; their names hold the group, so it deletes them."""
     admin = AdminClient({"bootstrap.servers": servers})
     existing = admin.list_topics(timeout=10).topics
     partitions = len(existing[like].partitions)
-    names = [n for n in (f"{group}-spend", f"{group}-dead-letter") if n not in existing]
+    names = [
+        n
+        for n in (f"{group}-spend", f"{group}-identities", f"{group}-erasures", f"{group}-dead-letter")
+        if n not in existing
+    ]
     if names:
         for future in admin.create_topics([NewTopic(n, partitions, 1) for n in names]).values():
             future.result()

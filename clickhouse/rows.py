@@ -22,6 +22,7 @@ from clickhouse.tables import (
     CONVERSIONS,
     DEAD_LETTERS,
     DIRTY_DAYS,
+    IDENTITIES,
     RUNS,
     SPEND,
     TIMESTAMP_MS,
@@ -83,6 +84,11 @@ def touchpoint_rows(events: Sequence[msgspec.Struct]) -> pa.Table:
 def conversion_rows(events: Sequence[msgspec.Struct]) -> pa.Table:
     """``schemas.events.ConversionWireEvent`` as rows of ``conversions``, corrections included."""
     return _event_table(CONVERSIONS, events)
+
+
+def identity_rows(events: Sequence[msgspec.Struct]) -> pa.Table:
+    """``schemas.events.IdentityEvent`` as rows of ``identities``."""
+    return _event_table(IDENTITIES, events)
 
 
 def spend_rows(events: Sequence[msgspec.Struct]) -> pa.Table:

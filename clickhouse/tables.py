@@ -113,6 +113,7 @@ CONVERSIONS: Final = Table(
         Column("adjusts", _TEXT, optional=True),
         Column("properties", _MAP, optional=True),
         Column("received_at", _TIME_US),
+        Column("sent_at", _TIME_US),
     ),
     key=("customer_id", "occurred_at", "event_id"),
     version="received_at",
@@ -136,6 +137,20 @@ SPEND: Final = Table(
     ),
     key=("spend_date", "channel", "campaign", "source"),
     version="version",
+)
+
+IDENTITIES: Final = Table(
+    "identities",
+    (
+        Column("event_id", _TEXT),
+        Column("customer_id", _TEXT),
+        Column("previous_id", _TEXT),
+        Column("occurred_at", _TIME_US),
+        Column("traits", _MAP, optional=True),
+        Column("received_at", _TIME_US),
+    ),
+    key=("customer_id", "previous_id", "occurred_at", "event_id"),
+    version="received_at",
 )
 
 ATTRIBUTIONS: Final = Table(
@@ -231,6 +246,7 @@ WRITE_ORDER: Final = (
     TOUCHPOINTS,
     CONVERSIONS,
     SPEND,
+    IDENTITIES,
     RUNS,
     ATTRIBUTIONS,
     DEAD_LETTERS,

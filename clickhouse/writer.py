@@ -7,7 +7,7 @@ rows before it being visible.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from clickhouse_connect.driver.client import Client
+
+Result = TypeVar("Result")
 
 _SETTINGS: Final = {
     # answered when the rows are visible, not when they are queued
@@ -121,10 +123,30 @@ def write_with_backoff(
         SinkUnavailable: ``should_stop`` said so; the rows may or may not be written.
         SinkRejected: the rows or the tables are wrong.
     """
+    return with_backoff(
+        lambda: sink.write(tables),
+        sleep=sleep,
+        should_stop=should_stop,
+        on_retry=on_retry,
+        first_wait_s=first_wait_s,
+        longest_wait_s=longest_wait_s,
+    )
+
+
+def with_backoff(
+    attempt: Callable[[], Result],
+    *,
+    sleep: Callable[[float], None],
+    should_stop: Callable[[], bool],
+    on_retry: Callable[[SinkUnavailable, float], None] | None = None,
+    first_wait_s: float = 0.1,
+    longest_wait_s: float = 5.0,
+) -> Result:
+    """``attempt`` until it succeeds; see ``write_with_backoff``."""
     wait_s = first_wait_s
     while True:
         try:
-            return sink.write(tables)
+            return attempt()
         except SinkUnavailable as error:
             if should_stop():
                 raise

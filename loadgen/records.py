@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from schemas.events import ConversionWireEvent, SpendEvent, TouchpointEvent
+from schemas.events import ConversionWireEvent, IdentityEvent, SpendEvent, TouchpointEvent
 from schemas.reasons import Reason
 
-Kind: TypeAlias = Literal["touchpoint", "conversion", "spend"]
-Event: TypeAlias = TouchpointEvent | ConversionWireEvent | SpendEvent
+Kind: TypeAlias = Literal["touchpoint", "conversion", "spend", "identity"]
+Event: TypeAlias = TouchpointEvent | ConversionWireEvent | SpendEvent | IdentityEvent
 
 KINDS: Final[tuple[Kind, ...]] = ("touchpoint", "conversion", "spend")
 

@@ -65,6 +65,7 @@ _NAMES: Final[dict[EventKind, dict[str, tuple[str, ...]]]] = {
         "currency": ("currency", "currencyCode"),
         "status": ("status",),
         "adjusts": ("adjusts",),
+        "sent_at": ("sent_at",),  # not a vendor's sentAt: that changes with every try to send
     },
     "identity": _ID | _AT | {
         "previous_id": ("previous_id", "previousId", "alias", "anonymousId", "anonymous_id", "$anon_distinct_id"),
@@ -105,7 +106,9 @@ _PLACES: Final[tuple[tuple[tuple[str, ...], dict[str, str]], ...]] = (
     (("context", "device"), {"type": "device_type"}),
 )  # fmt: skip  # same
 #: Fields that only the top level may say: a bag of properties uses these words for other things.
-_TOP_ONLY: Final = frozenset({"event_id", "customer_id", "occurred_at", "channel", "status", "source", "event_name"})
+_TOP_ONLY: Final = frozenset(
+    {"event_id", "customer_id", "occurred_at", "sent_at", "channel", "status", "source", "event_name"}
+)
 
 #: Event names of shops and CRMs -> (conversion type, status if the name says one).
 EVENT_NAMES: Final[dict[str, tuple[str, str | None]]] = {

@@ -42,7 +42,10 @@ class TouchpointEvent(msgspec.Struct, gc=False):
 
 
 class ConversionWireEvent(msgspec.Struct, gc=False):
-    """A conversion, milestone, refund, cancellation or restatement."""
+    """A conversion, milestone, refund, cancellation or restatement.
+
+    ``sent_at_us`` tells versions of one event apart: of several contents under one ``event_id`` the latest counts.
+    """
 
     event_id: str
     customer_id: str
@@ -53,6 +56,7 @@ class ConversionWireEvent(msgspec.Struct, gc=False):
     currency: str = "USD"
     status: str = "completed"
     adjusts: str | None = None
+    sent_at_us: int | None = None
     properties: dict[str, str] | None = None
     received_at_us: int = 0
     offset: int = 0

@@ -175,6 +175,7 @@ def conversions(
             or status is None
             # Whether a value was sent decides a restatement, and the struct no longer shows it.
             or (adjusts is not None if status == "completed" else adjusts is None and order_id is None)
+            or event.sent_at_us is not None
             # A CloudEvents header may name the type.
             or (not event.conversion_type and record.headers)
             or (len(value or b"") > MAX_ID_BYTES and not _fits(event, value))

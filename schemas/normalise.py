@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attribution.types import UNATTRIBUTED
 from schemas import values
 from schemas.events import ConversionWireEvent, ErasureEvent, IdentityEvent, SpendEvent, TouchpointEvent
-from schemas.records import InvalidRecordError
+from schemas.records import InvalidRecordError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from schemas.records import RawRecord
 
 _Fields = dict[str, Any]
+
+#: ``delete`` removes what a customer left; ``anonymize`` keeps the credits without ids, so that totals stay.
+ERASURE_POLICIES: Final = ("delete", "anonymize")
 
 
 def to_event(kind: EventKind, fields: _Fields, record: RawRecord, rules: ChannelRules) -> Event:
@@ -122,6 +125,7 @@ def _conversion(fields: _Fields, record: RawRecord, _rules: ChannelRules) -> Con
         currency=_currency(fields) or "USD",
         status=values.status("status", fields["status"]) if "status" in fields else "completed",
         adjusts=_id(fields, "adjusts") or None,
+        sent_at_us=_time(fields, "sent_at", record) if "sent_at" in fields else None,
         properties=_map(fields, "properties"),
     )
     check_reference(event)
@@ -171,11 +175,14 @@ def _spend(fields: _Fields, record: RawRecord, rules: ChannelRules) -> SpendEven
 
 
 def _erasure(fields: _Fields, record: RawRecord, _rules: ChannelRules) -> ErasureEvent:
+    policy = (_text(fields, "policy") or "delete").strip().lower()
+    if policy not in ERASURE_POLICIES:
+        raise InvalidRecordError("bad_policy", "policy", f"{shown(policy)} is not {' or '.join(ERASURE_POLICIES)}")
     return ErasureEvent(
         event_id=_required_id(fields, "event_id"),
         customer_id=_customer(fields),
         requested_at_us=_time(fields, "requested_at", record),
-        policy=_text(fields, "policy") or "delete",
+        policy=policy,
     )
 
 

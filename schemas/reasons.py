@@ -21,6 +21,7 @@ Reason: TypeAlias = Literal[
     "negative_value",
     "bad_currency",
     "bad_status",
+    "bad_policy",
     "missing_reference",
     "reserved_channel",
     "too_long",
@@ -28,6 +29,8 @@ Reason: TypeAlias = Literal[
     "excluded_referrer",
     "too_late",
     "identity_cycle",
+    "too_many_ids",
+    "erased",
 ]
 
 #: One line for each reason, as the documentation prints it.
@@ -44,6 +47,7 @@ REASONS: Final[dict[Reason, str]] = {
     "negative_value": "An amount or a count is below zero; send a refund as status refunded.",
     "bad_currency": "A currency is not three letters.",
     "bad_status": "A status is not completed, refunded or cancelled.",
+    "bad_policy": "The policy of an erasure is neither delete nor anonymize.",
     "missing_reference": "A refund or cancellation names neither adjusts nor order_id.",
     "reserved_channel": "The channel is named unattributed, which the results use for conversions without a touch.",
     "too_long": "An id exceeds 512 bytes, another text 4,096 bytes, or the record 1 MiB.",
@@ -51,7 +55,9 @@ REASONS: Final[dict[Reason, str]] = {
     "excluded_referrer": "The visit returns from a payment gateway or an own domain: no touch. A drop, not an error.",
     "too_late": "The event is older than the journey still keeps.",
     "identity_cycle": "The link would make an id a former id of itself.",
+    "too_many_ids": "The link would give one person more ids than allowed: probably a shared device.",
+    "erased": "The customer asked to be forgotten. A drop, not an error.",
 }
 
 #: Reasons that are correct outcomes: counted, not written to the dead letter topic.
-DROP_REASONS: Final[frozenset[Reason]] = frozenset({"excluded_referrer"})
+DROP_REASONS: Final[frozenset[Reason]] = frozenset({"excluded_referrer", "erased"})

@@ -30,7 +30,12 @@ EVENT_TYPES: Final[Mapping[EventKind, type[Event]]] = {
 #: Fields of the record, which a message cannot set.
 RECORD_FIELDS: Final = frozenset({"received_at_us", "offset"})
 
-_WIRE_NAMES: Final = {"occurred_at_us": "occurred_at", "requested_at_us": "requested_at", "spend_day": "spend_date"}
+_WIRE_NAMES: Final = {
+    "occurred_at_us": "occurred_at",
+    "requested_at_us": "requested_at",
+    "sent_at_us": "sent_at",
+    "spend_day": "spend_date",
+}
 #: Fields that a message may leave out or write otherwise than the event holds them.
 _WIRE_FIELDS: Final[Mapping[EventKind, list[Any]]] = {
     "touchpoint": [("occurred_at_us", int | str), ("channel", str | None, None)],
@@ -39,6 +44,7 @@ _WIRE_FIELDS: Final[Mapping[EventKind, list[Any]]] = {
         ("conversion_type", str | None, None),
         ("currency", str | None, None),
         ("status", str | None, None),
+        ("sent_at_us", int | str | None, None),
     ],
 }
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()

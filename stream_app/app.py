@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,10 +13,14 @@ from yarl import URL
 from schemas.channel_rules import load_channel_rules
 from schemas.codec import Codec, EventKind, LocalSchemas, RegistrySchemas
 from stream_app.deadletter import DeadLetters
-from stream_app.pipeline import Batch, Pipeline, Source, Sources
+from stream_app.decoding import Source, Sources
+from stream_app.handovers import HandoverWriter, Notice
+from stream_app.journeys import JourneyStep
+from stream_app.pipeline import Batch, Pipeline
 from stream_app.recovery import TableManager
 from stream_app.settings import WorkerSettings
 from stream_app.state import DurableState
+from stream_app.suppression import Suppression
 from stream_app.tables import JourneyTable
 from stream_app.transport import Consumer, Epoch, Pace, Transport
 
@@ -37,6 +41,7 @@ def create_app(
     write_rows: Callable[[Batch], None],
     fail_stop: Callable[[BaseException], None],
     clock_us: Callable[[], int],
+    erased: Collection[bytes] = (),
 ) -> AttributionApp:
     """Build a worker's application; nothing is opened or connected before it starts.
 
@@ -45,6 +50,7 @@ def create_app(
         write_rows: puts a batch into ClickHouse; blocks until it is there.
         fail_stop: ends the process without committing.
         clock_us: wall clock, microseconds.
+        erased: digests of customers to forget that the state may not know.
     """
     url = URL(f"kafka://{settings.bootstrap_servers.replace(',', ';kafka://')}")
     app = AttributionApp(
@@ -83,7 +89,7 @@ def create_app(
         app, name="journeys", key_type=bytes, value_type=bytes, cache_mb=settings.state_cache_mb
     )
     app.tables.add(app.journeys)
-    app.pipeline = _pipeline(app, settings, write_rows, clock_us)
+    app.pipeline = _pipeline(app, settings, write_rows, clock_us, erased)
 
     @app.agent(events, name="attribute")
     async def attribute(epochs: StreamT[Epoch]) -> None:
@@ -97,9 +103,19 @@ def create_app(
 
 
 def _pipeline(
-    app: AttributionApp, settings: WorkerSettings, write_rows: Callable[[Batch], None], clock_us: Callable[[], int]
+    app: AttributionApp,
+    settings: WorkerSettings,
+    write_rows: Callable[[Batch], None],
+    clock_us: Callable[[], int],
+    erased: Collection[bytes],
 ) -> Pipeline:
     dead_letters: list[DeadLetters] = []
+    handovers: list[HandoverWriter] = []
+
+    def write_notices(notices: Sequence[Notice]) -> None:
+        if not handovers:
+            handovers.append(HandoverWriter(settings.bootstrap_servers, settings.handovers_topic))
+        handovers[0].write(notices)
 
     def write_dead_letters(rejected: Any) -> None:
         if not dead_letters:
@@ -123,16 +139,22 @@ def _pipeline(
     def codec(kind: EventKind) -> Codec:
         return Codec(kind, channel_rules=rules, schemas=schemas)
 
+    sources = Sources(
+        touchpoints=Source(settings.touchpoints_topic, codec("touchpoint")),
+        conversions=Source(settings.conversions_topic, codec("conversion")),
+        spend=Source(settings.spend_topic, codec("spend")),
+        identities=Source(settings.identities_topic, codec("identity")),
+        erasures=Source(settings.erasures_topic, codec("erasure")),
+        handovers_topic=settings.handovers_topic,
+    )
+    suppression = Suppression(settings.erasure_secret.get_secret_value().encode(), erased)
     return Pipeline(
-        config=settings.attribution_config(),
-        sources=Sources(
-            touchpoints=Source(settings.touchpoints_topic, codec("touchpoint")),
-            conversions=Source(settings.conversions_topic, codec("conversion")),
-            spend=Source(settings.spend_topic, codec("spend")),
-        ),
+        sources=sources,
+        journeys=JourneyStep(settings.attribution_config(), sources, suppression),
         state=state,
         consumer=consumer,
         write_dead_letters=write_dead_letters,
+        write_notices=write_notices,
         write_rows=write_rows,
         threads=ThreadPoolExecutor(8, thread_name_prefix="epoch"),
     )

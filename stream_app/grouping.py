@@ -25,6 +25,7 @@ def to_conversion_event(event: ConversionWireEvent) -> ConversionEvent:
         event.currency,
         cast(Status, event.status),
         event.adjusts or "",
+        event.sent_at_us or 0,
     )
 
 

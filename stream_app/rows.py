@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from clickhouse import rows
-from clickhouse.writer import Writer, write_with_backoff
+from clickhouse.erasure import Customer, Eraser
+from clickhouse.writer import Writer, with_backoff, write_with_backoff
 from schemas.records import Rejected
 from stream_app.deadletter import stage
 from stream_app.pipeline import Batch
@@ -23,10 +24,12 @@ class RowWriter:
         settings: WorkerSettings,
         *,
         writer: Writer,
+        eraser: Eraser,
         clock_us: Callable[[], int],
         is_stopping: Callable[[], bool],
     ) -> None:
         self._settings = settings
+        self._eraser = eraser
         self._writer, self._clock_us, self._is_stopping = writer, clock_us, is_stopping
         self._newest_us: dict[Any, int] = {}
         self._config_hash = settings.attribution_config().config_hash()
@@ -35,6 +38,14 @@ class RowWriter:
         """Blocking. Raises when the rows are refused, or when the worker stops before they are taken."""
         tables = self.tables(batch)
         write_with_backoff(self._writer, tables, sleep=time.sleep, should_stop=self._is_stopping)
+        if batch.erased:
+            customers = [Customer(e.customer_id, e.digest.hex(), e.requested_at_us, e.policy) for e in batch.erased]
+            with_backoff(lambda: self._eraser.erase(customers), sleep=time.sleep, should_stop=self._is_stopping)
+
+    def known_digests(self) -> frozenset[bytes]:
+        """Digests of customers who were to be forgotten when the worker started."""
+        found = with_backoff(self._eraser.digests, sleep=time.sleep, should_stop=self._is_stopping)
+        return frozenset(bytes.fromhex(digest) for digest in found)
 
     def tables(self, batch: Batch) -> dict[str, Any]:
         """One Arrow table per ClickHouse table; the writer knows their order."""
@@ -44,6 +55,7 @@ class RowWriter:
             "touchpoints": rows.touchpoint_rows(batch.touchpoints),
             "conversions": rows.conversion_rows(batch.conversions),
             "spend": rows.spend_rows(batch.spend),
+            "identities": rows.identity_rows(batch.identities),
             "attributions": rows.attribution_rows(
                 batch.credits, run_id=run_id, config_hash=self._config_hash, emitted_at_us=now
             ),

@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from attribution.config import DAY_US, DEFAULT_MODELS, AttributionConfig
@@ -28,6 +28,8 @@ class WorkerSettings(BaseSettings):
     touchpoints_topic: str = Field("attribution.touchpoints", alias="ATTRIBUTION_TOUCHPOINTS_TOPIC")
     conversions_topic: str = Field("attribution.conversions", alias="ATTRIBUTION_CONVERSIONS_TOPIC")
     spend_topic: str = Field("attribution.spend", alias="ATTRIBUTION_SPEND_TOPIC")
+    identities_topic: str = Field("attribution.identities", alias="ATTRIBUTION_IDENTITIES_TOPIC")
+    erasures_topic: str = Field("attribution.erasures", alias="ATTRIBUTION_ERASURES_TOPIC")
     dead_letter_topic: str = Field("attribution.dead_letter", alias="ATTRIBUTION_DEAD_LETTER_TOPIC")
     schema_registry_url: str = Field("", alias="SCHEMA_REGISTRY_URL", examples=["http://registry:8081"])
     channel_rules: Path | None = Field(None, alias="ATTRIBUTION_CHANNEL_RULES", examples=["rules.yaml"])
@@ -45,9 +47,14 @@ class WorkerSettings(BaseSettings):
     exclude_channels: CommaList = Field((), alias="ATTRIBUTION_EXCLUDE_CHANNELS", examples=["direct,internal"])
     reset_on_conversion: CommaList = Field((), alias="ATTRIBUTION_RESET_ON_CONVERSION", examples=["purchase"])
     max_touchpoints: int = Field(1_000, alias="ATTRIBUTION_MAX_TOUCHPOINTS", ge=2, le=100_000, examples=[1000])
+    max_linked_ids: int = Field(100, alias="ATTRIBUTION_MAX_LINKED_IDS", ge=2, le=10_000, examples=[100])
     allowed_lateness_days: float = Field(30, alias="ATTRIBUTION_ALLOWED_LATENESS_DAYS", ge=0, le=3650, examples=[30])
     conversion_retention_days: float = Field(
         400, alias="ATTRIBUTION_CONVERSION_RETENTION_DAYS", gt=0, le=36500, examples=[400]
+    )
+
+    erasure_secret: SecretStr = Field(
+        SecretStr(""), alias="ATTRIBUTION_ERASURE_SECRET", examples=["a long random text"]
     )
 
     epoch_records: int = Field(20_000, alias="ATTRIBUTION_EPOCH_RECORDS", ge=1, le=200_000, examples=[20000])
@@ -92,6 +99,7 @@ class WorkerSettings(BaseSettings):
             exclude_channels=frozenset(c.casefold() for c in self.exclude_channels),
             reset_on_conversion=frozenset(self.reset_on_conversion),
             max_touchpoints=self.max_touchpoints,
+            max_linked_ids=self.max_linked_ids,
             allowed_lateness_us=round(self.allowed_lateness_days * DAY_US),
             conversion_retention_us=round(self.conversion_retention_days * DAY_US),
         )
@@ -99,7 +107,19 @@ class WorkerSettings(BaseSettings):
     @property
     def source_topics(self) -> tuple[str, ...]:
         """Topics that a worker reads, all with the same number of partitions."""
-        return (self.touchpoints_topic, self.conversions_topic, self.spend_topic)
+        return (
+            self.touchpoints_topic,
+            self.conversions_topic,
+            self.spend_topic,
+            self.identities_topic,
+            self.erasures_topic,
+            self.handovers_topic,
+        )
+
+    @property
+    def handovers_topic(self) -> str:
+        """Internal topic on which workers tell each other about ids of one person."""
+        return f"{self.group_id}-handovers"
 
     @property
     def changelog_topic(self) -> str:

@@ -14,6 +14,11 @@ class DurableState:
     def __init__(self, log: PartitionLog, store: PartitionState) -> None:
         self._log, self._store = log, store
 
+    @property
+    def erased(self) -> set[bytes]:
+        """Digests of the customers of this partition who asked to be forgotten."""
+        return self._store.erased
+
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Journey bytes per key, None for an unknown customer."""
         return self._store.get_many(keys) if keys else []

@@ -16,7 +16,9 @@ import rocksdict
 from faust.stores import rocksdb as faust_rocksdb
 from faust.types import TP
 
-#: Not a customer id: those are UTF-8 without NUL. Holds the offset of the last changelog record applied.
+from stream_app.suppression import PREFIX
+
+#: Not a customer id: none of those is written so. Holds the offset of the last changelog record applied.
 OFFSET_KEY = b"__faust\0offset__"
 
 
@@ -50,6 +52,7 @@ class PartitionState:
         options.set_block_based_table_factory(table_options(cache))
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = rocksdict.Rdict(str(path), options=options)
+        self.erased = self._stored_digests()
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Journey bytes per key, None for an unknown customer."""
@@ -64,6 +67,8 @@ class PartitionState:
                 batch.delete(key)
             else:
                 put(key, value)
+            if key.startswith(PREFIX):
+                self.erased.add(key[len(PREFIX) :])
         if changelog_offset is not None:
             put(OFFSET_KEY, str(changelog_offset).encode())
         self._db.write(batch)
@@ -75,9 +80,22 @@ class PartitionState:
 
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         """Every journey, in key order."""
-        for key, value in self._db.items():
-            if key != OFFSET_KEY:
-                yield cast(bytes, key), value
+        for key, value in cast(Iterable[tuple[bytes, bytes]], self._db.items()):
+            if key != OFFSET_KEY and not key.startswith(PREFIX):
+                yield key, value
+
+    def compact(self) -> None:
+        """Rewrite the files, so that what was deleted or replaced is in none of them any more. Blocking."""
+        self._db.flush()
+        self._db.compact_range(None, None)
+
+    def _stored_digests(self) -> set[bytes]:
+        found: set[bytes] = set()
+        for key in cast(Iterable[bytes], self._db.keys(from_key=PREFIX)):
+            if not key.startswith(PREFIX):
+                break
+            found.add(key[len(PREFIX) :])
+        return found
 
     def close(self) -> None:
         """Release the files for another owner."""

@@ -23,6 +23,13 @@ CHANGELOG_CONFIG: Final = {
     "max.compaction.lag.ms": str(86_400_000),
 }
 
+#: Notices between workers: they hold personal data, so no longer than a worker may be away.
+HANDOVERS_CONFIG: Final = {
+    "cleanup.policy": "delete",
+    "retention.ms": str(7 * 86_400_000),
+    "max.message.bytes": str(8 << 20),
+}
+
 
 class TopicError(RuntimeError):
     """Topics are missing or do not fit together."""
@@ -40,30 +47,35 @@ def create_topics(servers: str, *, partitions: int | None = None, replication: i
     )
 
 
-def ensure_changelog(settings: WorkerSettings, *, replication: int = 1) -> int:
-    """Check the source topics and create the changelog with as many partitions; returns that number.
+def ensure_internal_topics(settings: WorkerSettings, *, replication: int = 1) -> int:
+    """Check the source topics and create those of the group with as many partitions; returns that number.
 
     Raises:
         TopicError: a topic is missing, or their partition counts differ.
     """
     admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 3})
     counts = partition_counts(admin)
-    needed = (*settings.source_topics, settings.dead_letter_topic)
+    internal = {settings.changelog_topic: CHANGELOG_CONFIG, settings.handovers_topic: HANDOVERS_CONFIG}
+    sources = [topic for topic in settings.source_topics if topic not in internal]
+    needed = (*sources, settings.dead_letter_topic)
     missing = [t for t in needed if t not in counts]
     if missing:
         raise TopicError(f"topics missing: {', '.join(missing)}; create them with `attribution topics create`")
-    found = {t: counts[t] for t in settings.source_topics}
+    found = {t: counts[t] for t in sources}
     if len(set(found.values())) != 1:
         raise TopicError(
             "the source topics must have the same number of partitions, or the events of one customer reach "
             f"different workers: {found}; add partitions to the smaller ones before the first event"
         )
     partitions = found[settings.touchpoints_topic]
-    name = settings.changelog_topic
-    if counts.get(name, partitions) != partitions:
-        raise TopicError(f"{name} has {counts[name]} partitions, the source topics {partitions}: use a new group id")
-    if name not in counts:
-        _create(settings.bootstrap_servers, [NewTopic(name, partitions, replication, config=CHANGELOG_CONFIG)])
+    for name in internal:
+        if counts.get(name, partitions) != partitions:
+            raise TopicError(
+                f"{name} has {counts[name]} partitions, the source topics {partitions}: use a new group id"
+            )
+    new = [NewTopic(n, partitions, replication, config=c) for n, c in internal.items() if n not in counts]
+    if new:
+        _create(settings.bootstrap_servers, new)
     return partitions
 
 

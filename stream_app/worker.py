@@ -16,12 +16,13 @@ import faust
 from mode import get_logger
 
 from clickhouse.client import connect
+from clickhouse.erasure import Eraser
 from clickhouse.settings import ClickHouseSettings
 from clickhouse.writer import Writer
 from stream_app.app import AttributionApp, create_app
 from stream_app.rows import RowWriter
 from stream_app.settings import WorkerSettings
-from stream_app.topics import ensure_changelog
+from stream_app.topics import ensure_internal_topics
 
 logger = get_logger(__name__)
 
@@ -62,7 +63,7 @@ def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings) -> None
     Raises:
         TopicError: topics are missing or do not fit together.
     """
-    ensure_changelog(settings)
+    ensure_internal_topics(settings)
     readiness = Readiness(settings.data_dir)
     stopping = threading.Event()
 
@@ -73,14 +74,18 @@ def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings) -> None
         sys.stderr.flush()
         os._exit(FAIL_STOP)
 
+    client = connect(clickhouse)
     rows = RowWriter(
         settings,
-        writer=Writer(connect(clickhouse)),
+        writer=Writer(client),
+        eraser=Eraser(client),
         clock_us=clock_us,
         is_stopping=stopping.is_set,
     )
     rows.describe_run()
-    app = create_app(settings, write_rows=rows.write, fail_stop=fail_stop, clock_us=clock_us)
+    app = create_app(
+        settings, write_rows=rows.write, fail_stop=fail_stop, clock_us=clock_us, erased=rows.known_digests()
+    )
     app.on_ready, app.on_not_ready = readiness.set, readiness.clear
     _stop_waiting_when_stopping(app, stopping)
     gc.freeze()

@@ -59,7 +59,7 @@ conversions = st.builds(
     ConversionWireEvent, event_id=ids, customer_id=ids, occurred_at_us=times, conversion_type=texts.filter(bool),
     order_id=maybe | ids, value_micros=money, currency=currencies,
     status=st.sampled_from(["completed", "refunded", "cancelled"]),
-    adjusts=maybe | ids, properties=maybe | maps, **record_fields,
+    adjusts=maybe | ids, sent_at_us=maybe | times, properties=maybe | maps, **record_fields,
 ).filter(lambda e: e.status == "completed" or bool(e.order_id or e.adjusts))  # fmt: skip  # same
 identities = st.builds(
     IdentityEvent, event_id=ids, customer_id=ids, previous_id=ids, occurred_at_us=times, traits=maybe | maps,
@@ -71,7 +71,12 @@ spends = st.builds(
     impressions=money, clicks=money, **record_fields,
 )  # fmt: skip  # same
 erasures = st.builds(
-    ErasureEvent, event_id=ids, customer_id=ids, requested_at_us=times, policy=texts.filter(bool), **record_fields
+    ErasureEvent,
+    event_id=ids,
+    customer_id=ids,
+    requested_at_us=times,
+    policy=st.sampled_from(("delete", "anonymize")),
+    **record_fields,
 )
 events = st.one_of(touchpoints, conversions, identities, spends, erasures)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -178,7 +179,7 @@ def test_appending_bytes_is_the_same_as_reading_applying_and_writing(
         conversion_retention_us=retention_days * DAY_US,
     )
     events, _, again = history
-    journey = Journey()
+    journey, attributor = Journey(), Attributor(config)
     for i in range(0, len(events := sorted(events) + again), chunk):
         touches_, conversions = split(events[i : i + chunk])
         raw = journey.to_bytes()
@@ -186,8 +187,52 @@ def test_appending_bytes_is_the_same_as_reading_applying_and_writing(
         applied = journey.apply(touches_, conversions, config)
         if appended is not None:
             assert appended == journey.to_bytes()
-            assert not applied.affected
+            before = Journey.from_bytes(raw)
+            for found in applied.affected:  # more than owed: they are what they were
+                assert essence(attributor.attribute(before, found)) == essence(attributor.attribute(journey, found))
             assert not applied.late_touches
+
+
+@st.composite
+def versions(draw: st.DrawFn) -> list[Touch | ConversionEvent]:
+    """Events of which several share an id with other contents, times and types included."""
+    events: list[Touch | ConversionEvent] = []
+    for event in draw(st.lists(st.one_of(touches(), conversion_events()), min_size=2, max_size=10)):
+        sent_at = draw(st.integers(0, 3)) * 1_000_000
+        events.append(event._replace(sent_at_us=sent_at) if isinstance(event, ConversionEvent) else event)
+    return events
+
+
+@given(versions(), st.randoms(use_true_random=False), st.integers(0, 10))
+@settings(max_examples=400, deadline=None)
+def test_versions_of_an_event_end_at_the_one_sent_last_in_any_order_and_after_a_crash(
+    events: list[Touch | ConversionEvent], rng: random.Random, lost_from: int
+) -> None:
+    """Corrected times, types and orders leave no row behind, even when rows were lost and only the state was kept."""
+    arrivals = [*events, *events[:2]]
+    rng.shuffle(arrivals)
+    journey, rows, attributor = Journey(), Rows(), Attributor(CONFIG)
+    for again in (False, True):
+        for i, event in enumerate(arrivals):
+            applied = journey.apply(*split([event]), CONFIG)
+            for conversion in applied.affected:
+                if again or i < lost_from:
+                    rows.write(attributor.attribute(journey, conversion))
+            journey = Journey.from_bytes(journey.to_bytes())
+
+    assert rows.visible() == batch(events, CONFIG)
+
+
+def test_a_corrected_time_moves_the_conversion_and_deletes_the_row_of_the_old_day() -> None:
+    """The same event sent again with a later time of sending; the order in which both arrive does not matter."""
+    wrong = ConversionEvent(START + 9 * DAY_US, "k", "purchase", "", 5, "USD", "completed", "", 1)
+    right = wrong._replace(at_us=START + 12 * DAY_US, sent_at_us=2)
+    for arrivals in ([wrong, right], [right, wrong]):
+        journey = Journey()
+        for event in arrivals:
+            (found,) = journey.apply([], [event], CONFIG).affected
+
+        assert (found.at_us, found.former_at_us, found.is_live) == (right.at_us, (wrong.at_us,), True)
 
 
 @given(st.permutations(list(range(30))), st.integers(2, 8))

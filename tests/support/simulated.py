@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
+from attribution.identity import Link
 from loadgen.config import PopulationConfig
 from loadgen.population import Population
 from loadgen.records import Record
-from schemas.events import ConversionWireEvent, TouchpointEvent
+from schemas.codec import encode_json
+from schemas.events import ConversionWireEvent, IdentityEvent, TouchpointEvent
 from stream_app.grouping import to_conversion_event, to_touch
 from stream_harness import Credit, Sent, Stream, batch_credits, differences
 
@@ -33,6 +38,11 @@ class Input:
         return batch_credits(
             [(e.customer_id, to_touch(e)) for e in events if isinstance(e, TouchpointEvent)],
             [(e.customer_id, to_conversion_event(e)) for e in events if isinstance(e, ConversionWireEvent)],
+            links=[
+                Link(e.occurred_at_us, e.event_id, e.previous_id, e.customer_id)
+                for e in events
+                if isinstance(e, IdentityEvent)
+            ],
         )
 
     def malformed(self) -> Counter[tuple[bytes, bytes, str | None]]:
@@ -47,6 +57,46 @@ def simulated(count: int, seed: int, customers: int = 3_000) -> Input:
     )
     population = Population(config, seed=seed, start_at_us=START_US)
     return Input(list(population.records(count)))
+
+
+def with_devices(data: Input, seed: int) -> Input:
+    """The same customers, a third of them under up to three device ids before they sign in; links come at any time.
+
+    Devices are chained (d1 → d2 → customer) or linked directly; some links come twice.
+    """
+    rng = random.Random(seed)
+    records: list[Record] = []
+    links: list[Record] = []
+    devices: dict[str, list[str]] = {}
+    for sent in data.records:
+        record, event = sent, sent.event
+        if not isinstance(event, TouchpointEvent | ConversionWireEvent):
+            records.append(record)
+            continue
+        customer = event.customer_id
+        if customer not in devices:
+            count = rng.choice((0, 0, 0, 0, 1, 3))
+            devices[customer] = [f"device-{i}-{customer}" for i in range(count)]
+            links += _links(customer, devices[customer], event.occurred_at_us, rng)
+        name = rng.choice([customer, *devices[customer]])
+        if name != customer:
+            event = msgspec.structs.replace(event, customer_id=name)
+            record = record._replace(key=name.encode(), value=encode_json(event), event=event)
+        records.append(record)
+    for link in links:
+        records.insert(rng.randint(0, len(records)), link)
+    return Input(records)
+
+
+def _links(customer: str, devices: list[str], at_us: int, rng: random.Random) -> list[Record]:
+    found = []
+    for i, device in enumerate(devices):
+        survivor = devices[i + 1] if i + 1 < len(devices) and rng.random() < 0.5 else customer
+        event = IdentityEvent(f"link-{device}", survivor, device, at_us + rng.randint(0, 10**9))
+        topic = "attribution.identities"
+        record = Record("identity", topic, survivor.encode(), encode_json(event), False, None, event)
+        found += [record] * rng.choice((1, 1, 2))
+    return found
 
 
 def assert_converged(stream: Stream, data: Input) -> None:

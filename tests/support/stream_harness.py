@@ -18,14 +18,15 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from attribution.batch import attribute_all
+from attribution.batch import attribute_all, survivors_of
 from attribution.config import AttributionConfig
 from attribution.conversions import own_key
+from attribution.identity import Link
 from attribution.types import ConversionEvent, Touch
 from clickhouse.client import connect
 from clickhouse.settings import ClickHouseSettings
 
-KINDS = ("touchpoint", "conversion", "spend")
+KINDS = ("touchpoint", "conversion", "spend", "identity", "erasure")
 
 
 class Sent(NamedTuple):
@@ -115,6 +116,9 @@ class Stream:
             "ATTRIBUTION_TOUCHPOINTS_TOPIC": self.topics["touchpoint"],
             "ATTRIBUTION_CONVERSIONS_TOPIC": self.topics["conversion"],
             "ATTRIBUTION_SPEND_TOPIC": self.topics["spend"],
+            "ATTRIBUTION_IDENTITIES_TOPIC": self.topics["identity"],
+            "ATTRIBUTION_ERASURES_TOPIC": self.topics["erasure"],
+            "ATTRIBUTION_ERASURE_SECRET": "a secret of this test",
             "ATTRIBUTION_DEAD_LETTER_TOPIC": self.topics["dead_letter"],
             "ATTRIBUTION_SESSION_TIMEOUT_S": "6",
             "ATTRIBUTION_LOG_LEVEL": "info",
@@ -151,11 +155,13 @@ class Stream:
 
     # -- progress --------------------------------------------------------------------------------
     def _sources(self) -> list[TopicPartition]:
-        return [TopicPartition(self.topics[k], p) for k in KINDS for p in range(self.partitions)]
+        names = [*(self.topics[k] for k in KINDS), f"{self.group}-handovers"]
+        return [TopicPartition(name, p) for name in names for p in range(self.partitions)]
 
     def lag(self) -> int:
-        """Records between the committed offsets and the ends."""
-        parts = self._sources()
+        """Records between the committed offsets and the ends; counts the internal topic once a worker made it."""
+        there = self._admin.list_topics(timeout=10).topics
+        parts = [tp for tp in self._sources() if tp.topic in there]
         ends = sum(self._reader.get_watermark_offsets(tp, timeout=10)[1] for tp in parts)
         try:
             committed = self._reader.committed(parts, timeout=10)
@@ -235,11 +241,13 @@ def batch_credits(
     touches: Sequence[tuple[str, Touch]],
     conversions: Sequence[tuple[str, ConversionEvent]],
     config: AttributionConfig | None = None,
+    links: Sequence[Link] = (),
 ) -> dict[str, list[Credit]]:
     """What the batch reference says of the same events, in the form of ``Stream.credits``."""
-    owners = {own_key(event): customer for customer, event in conversions if not event.adjusts}
+    survivors = survivors_of(links)
+    owners = {own_key(event): survivors.get(who, who) for who, event in conversions if not event.adjusts}
     rows: dict[str, list[Credit]] = {}
-    for conversion_id, found in attribute_all(touches, conversions, config or AttributionConfig()).items():
+    for conversion_id, found in attribute_all(touches, conversions, config or AttributionConfig(), links).items():
         if not found.conversion.is_live:
             continue
         rows[conversion_id] = sorted(

@@ -14,10 +14,17 @@ from faust.types import TP
 from attribution.config import AttributionConfig
 from schemas.channel_rules import load_channel_rules
 from schemas.codec import Codec, LocalSchemas
-from stream_app.pipeline import Batch, Pipeline, Source, Sources
+from stream_app.decoding import Source, Sources
+from stream_app.handovers import encode
+from stream_app.journeys import JourneyStep
+from stream_app.pipeline import Batch, Pipeline
+from stream_app.suppression import Suppression
 from stream_app.transport import Epoch
 
 RULES, SCHEMAS = load_channel_rules(), LocalSchemas()
+
+
+TOUCH = {"event_id": "t9", "occurred_at": "2026-10-01T00:00:00Z", "channel": "Email"}
 
 
 @dataclass
@@ -46,8 +53,10 @@ class Parts:
     """Fakes of everything outside; ``happened`` is what they saw, in order."""
 
     happened: list[str] = field(default_factory=list)
+    erased: set[bytes] = field(default_factory=set)
     stored: dict[bytes, bytes] = field(default_factory=dict)
     batches: list[Batch] = field(default_factory=list)
+    notices: list[Any] = field(default_factory=list)
     is_in_chain: bool = True
     fails_at: str = ""
 
@@ -62,10 +71,18 @@ class Parts:
 
     def write(self, journeys: Mapping[bytes, bytes | None]) -> None:
         self._say("durable")
-        self.stored.update({k: v for k, v in journeys.items() if v is not None})
+        for key, journey in journeys.items():
+            if journey is None:
+                self.stored.pop(key, None)
+            else:
+                self.stored[key] = journey
 
     def write_dead_letters(self, rejected: Sequence[Any]) -> None:
         self._say(f"dead letters {[r.reason for r in rejected]}")
+
+    def write_notices(self, notices: Sequence[Any]) -> None:
+        self.notices += notices
+        self._say(f"notices to {[n.receiver for n in notices]}")
 
     def write_rows(self, batch: Batch) -> None:
         self.batches.append(batch)
@@ -81,14 +98,21 @@ def pipeline(parts: Parts) -> Pipeline:
     def codec(kind: Any) -> Codec:
         return Codec(kind, channel_rules=RULES, schemas=SCHEMAS)
 
+    sources = Sources(
+        Source("t", codec("touchpoint")),
+        Source("c", codec("conversion")),
+        Source("s", codec("spend")),
+        Source("i", codec("identity")),
+        Source("e", codec("erasure")),
+        "h",
+    )
     return Pipeline(
-        config=AttributionConfig(models=("linear",)),
-        sources=Sources(
-            Source("t", codec("touchpoint")), Source("c", codec("conversion")), Source("s", codec("spend"))
-        ),
+        sources=sources,
+        journeys=JourneyStep(AttributionConfig(models=("linear",)), sources, Suppression(b"secret")),
         state=lambda _: parts,
         consumer=lambda: parts,
         write_dead_letters=parts.write_dead_letters,
+        write_notices=parts.write_notices,
         write_rows=parts.write_rows,
         threads=ThreadPoolExecutor(1),
     )
@@ -160,3 +184,90 @@ async def test_what_is_out_of_the_chain_has_no_effect() -> None:
     parts = Parts(is_in_chain=False)
     assert await run(parts, epoch(touch(0, "t1", "2026-10-01T00:00:00Z"))) == []
     assert parts.happened == []
+
+
+def record(topic: str, offset: int, key: str = "ada", **body: Any) -> Record:
+    return Record(topic, offset, json.dumps(body).encode(), key.encode())
+
+
+LINK = {"event_id": "l1", "customer_id": "ada", "previous_id": "device", "occurred_at": "2026-10-01T00:00:00Z"}
+
+
+async def test_a_link_tells_the_other_id_before_the_journey_is_stored() -> None:
+    """What is stored is known to have been told; a replay of the link tells nobody twice and owes all rows."""
+    parts = Parts()
+    buy = order(0, "k1", "2026-10-03T00:00:00Z")
+    errors = await run(parts, epoch(buy), epoch(record("i", 0, **LINK)), epoch(record("i", 1, **LINK)))
+
+    assert not errors
+    assert (
+        parts.happened.index("notices to ['device']") < [i for i, h in enumerate(parts.happened) if h == "durable"][1]
+    )
+    assert parts.happened.count("notices to ['device']") == 1
+    assert [len(b.credits) for b in parts.batches] == [1, 1, 1]
+    assert [len(b.identities) for b in parts.batches] == [0, 1, 1]
+
+
+async def test_a_former_id_hands_over_and_writes_nothing_the_survivor_writes_all() -> None:
+    """Both ids in one partition: the notice comes back on the internal topic."""
+    parts = Parts()
+    first = Record("t", 0, json.dumps({**TOUCH, "customer_id": "device"}).encode(), b"device")
+    await run(parts, epoch(first, order(0, "k1", "2026-10-03T00:00:00Z")), epoch(record("i", 0, **LINK)))
+    told = Record("h", 0, encode(parts.notices[0]), b"device")
+    await run(parts, epoch(told))
+    handed_over = Record("h", 1, encode(parts.notices[1]), b"ada")
+    await run(parts, epoch(handed_over))
+
+    assert [n.receiver for n in parts.notices] == ["device", "ada"]
+    assert [len(b.credits) for b in parts.batches] == [1, 1, 0, 1]
+    ((customer, found),) = parts.batches[-1].credits
+    assert (customer, [t[1] for t in found.touches]) == ("ada", ["t9"])
+
+
+async def test_a_cycle_becomes_a_dead_letter_with_the_record_as_it_came() -> None:
+    """The link back is refused; it is told to nobody as followed."""
+    parts = Parts()
+    back = {
+        **LINK,
+        "event_id": "l2",
+        "customer_id": "device",
+        "previous_id": "ada",
+        "occurred_at": "2026-10-02T00:00:00Z",
+    }
+    closing = record("i", 1, "device", **back)
+    await run(parts, epoch(record("i", 0, **LINK)))
+    told = Record("h", 0, encode(parts.notices[0]), b"device")
+    await run(parts, epoch(told), epoch(closing))
+
+    (letter,) = parts.batches[-1].rejected
+    assert (letter.reason, letter.field) == ("identity_cycle", "previous_id")
+    assert (letter.record.topic, letter.record.offset, letter.record.value) == ("i", 1, closing.value)
+
+
+async def test_an_erased_customer_leaves_no_journey_and_later_events_are_counted_and_dropped() -> None:
+    """The digest stays, the id does not; other ids of the person are told."""
+    parts = Parts()
+    request = {"event_id": "e1", "customer_id": "ada", "requested_at": "2026-10-04T00:00:00Z"}
+    await run(
+        parts,
+        epoch(touch(0, "t1", "2026-10-01T00:00:00Z"), order(0, "k1", "2026-10-03T00:00:00Z")),
+        epoch(record("i", 0, **LINK)),
+        epoch(record("e", 0, **request), touch(1, "t2", "2026-10-02T00:00:00Z")),
+        epoch(touch(2, "t3", "2026-10-05T00:00:00Z")),
+    )
+
+    assert [type(n).__name__ for n in parts.notices] == ["Handover", "Forget"]
+    assert [e.customer_id for e in parts.batches[2].erased] == ["ada"]
+    assert parts.batches[2].credits == []
+    assert b"ada" not in b"".join([*parts.stored, *parts.stored.values()])
+    assert [(r.reason, r.is_drop) for r in parts.batches[3].rejected] == [("erased", True)]
+    assert parts.batches[3].touchpoints == []
+
+
+async def test_bytes_that_no_worker_wrote_on_the_internal_topic_are_a_dead_letter() -> None:
+    """Nothing stops for them."""
+    parts = Parts()
+    errors = await run(parts, epoch(Record("h", 0, b"{}"), Record("h", 1, b"\x01\xc1")))
+
+    assert not errors
+    assert [r.reason for r in parts.batches[0].rejected] == ["undecodable", "undecodable"]

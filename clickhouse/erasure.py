@@ -1,0 +1,133 @@
+"""Forgets customers: their facts and credits are removed from the parts on disk, in all runs, and a receipt stays.
+
+``delete`` removes everything. ``anonymize`` keeps the credits under ids that lead nowhere, so that totals stay.
+
+The ids travel in a table in memory that lives as long as the work: a mutation's text is kept on disk, so it must not
+name anybody. Doing the same erasure again, after a crash for instance, ends in the same state: the days whose sums
+change are in the receipt before the first row goes. The engine drops replaced parts some minutes after the mutation.
+
+Raises ``SinkUnavailable`` (call again) and ``SinkRejected``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from clickhouse import queries
+from clickhouse.errors import translate
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+#: Statements that remove rows; facts first, so that a fact-based replay never sees half of a customer.
+_DELETES: Final = (
+    "erasure_delete_touchpoints",
+    "erasure_delete_conversions",
+    "erasure_delete_identities",
+    "erasure_delete_attributions",
+)
+_EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+class Customer(NamedTuple):
+    """Somebody to forget; ``digest`` (hex) is all that is remembered."""
+
+    customer_id: str
+    digest: str
+    requested_at_us: int
+    policy: str
+
+
+class Eraser:
+    """Forgets customers in one database."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def digests(self) -> list[str]:
+        """Digests (hex) of everybody who was forgotten."""
+        return [row["digest"] for row in queries.run(self._client, "erasure_digests")]
+
+    def erase(self, customers: Sequence[Customer]) -> None:
+        """Remove all rows of these customers. Blocks until the parts on disk are rewritten."""
+        names = sorted({c.digest for c in customers})
+        queue = f"erasing_{hashlib.sha256(''.join(names).encode()).hexdigest()[:24]}"
+        queries.execute(self._client, "erasure_queue_drop", queue=queue)
+        queries.execute(self._client, "erasure_queue_create", queue=queue)
+        try:
+            self._insert(
+                queue, [(c.customer_id, c.digest, c.policy) for c in customers], ("customer_id", "digest", "policy")
+            )
+            days = self._days(queue, names)
+            counts = self._counts(queue)
+            self._receipts(customers, "started", days, counts)
+            queries.execute(self._client, "erasure_anonymize", queue=queue)
+            for statement in _DELETES:
+                queries.execute(self._client, statement, queue=queue)
+            self._mark(days)
+            self._insert(
+                "suppressions", [(c.digest, _time(c.requested_at_us)) for c in customers], ("digest", "requested_at")
+            )
+            self._receipts(customers, "done", days, counts)
+        finally:
+            queries.execute(self._client, "erasure_queue_drop", queue=queue)
+
+    def _days(self, queue: str, digests: Sequence[str]) -> list[tuple[int, date]]:
+        """Days that lose rows, and those of an erasure that was begun before."""
+        rows = [
+            *queries.run(self._client, "erasure_days", queue=queue),
+            *queries.run(self._client, "erasure_days_begun", digests=list(digests)),
+        ]
+        return sorted({(row["run_id"], row["day"]) for row in rows})
+
+    def _counts(self, queue: str) -> dict[str, tuple[int, int, int]]:
+        return {
+            row["digest"]: (row["touchpoints"], row["conversions"], row["attributions"])
+            for row in queries.run(self._client, "erasure_counts", queue=queue)
+        }
+
+    def _receipts(
+        self,
+        customers: Sequence[Customer],
+        status: str,
+        days: Sequence[tuple[int, date]],
+        counts: dict[str, tuple[int, int, int]],
+    ) -> None:
+        runs, dates = [run for run, _ in days], [day for _, day in days]
+        self._insert(
+            "erasure_receipts",
+            [
+                (c.digest, _time(c.requested_at_us), c.policy, status, runs, dates, *counts.get(c.digest, (0, 0, 0)))
+                for c in customers
+            ],
+            (
+                "digest",
+                "requested_at",
+                "policy",
+                "status",
+                "run_ids",
+                "days",
+                "touchpoints",
+                "conversions",
+                "attributions",
+            ),
+        )
+
+    def _mark(self, days: Sequence[tuple[int, date]]) -> None:
+        if days:
+            self._insert("dirty_days", days, ("run_id", "day"))
+
+    def _insert(self, table: str, rows: Sequence[Sequence[Any]], columns: Sequence[str]) -> None:
+        try:
+            self._client.insert(table, rows, column_names=columns)
+        except ClickHouseError as error:
+            raise translate(error, f"insert into {table}") from error
+
+
+def _time(at_us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=at_us)

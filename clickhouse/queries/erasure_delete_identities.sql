@@ -1,0 +1,6 @@
+-- Removes links from and to the customers in the queue; answers when the parts are rewritten.
+-- queue   name of the table with their ids
+ALTER TABLE identities
+DELETE WHERE customer_id IN (SELECT customer_id FROM {queue:Identifier})
+    OR previous_id IN (SELECT customer_id FROM {queue:Identifier})
+SETTINGS mutations_sync = 2

@@ -1,0 +1,177 @@
+"""Step 2 of an epoch: read the journeys of one partition, apply its events, attribute every conversion they touch.
+
+Pure but for reading the state: what it gives is complete before anything becomes durable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from attribution.attribute import Attributor
+from attribution.config import AttributionConfig
+from attribution.identity import Link, resolve_links
+from attribution.journey import Journey
+from attribution.journey_bytes import append_touches
+from attribution.merging import Arrived, apply_linked
+from attribution.types import ConversionCredits
+from schemas.codec import Rejected
+from stream_app.decoding import Decoded, Sources
+from stream_app.grouping import by_customer
+from stream_app.handovers import Forget, Notice
+from stream_app.late import LateKey, late_keys, split_late
+from stream_app.links import by_id, refused
+from stream_app.suppression import Suppression, state_key
+
+
+class State(Protocol):
+    """Journeys of one partition: local store and changelog."""
+
+    @property
+    def erased(self) -> set[bytes]:
+        """Digests of the customers of this partition who asked to be forgotten."""
+        ...
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Bytes per customer."""
+
+    def write(self, journeys: Mapping[bytes, bytes | None]) -> None:
+        """Changelog first, awaited, then the local store."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """A customer whose rows must go."""
+
+    customer_id: str
+    digest: bytes
+    requested_at_us: int
+    policy: str
+
+
+@dataclass(slots=True)
+class PartitionResult:
+    """What one epoch amounts to on one partition; ``events`` are those that count."""
+
+    events: Decoded
+    journeys: dict[bytes, bytes | None] = field(default_factory=dict)
+    credits: list[tuple[str, ConversionCredits]] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    erased: list[Erased] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """The newest bytes of journeys: of this epoch, else of one that is not stored yet, else of the store."""
+
+    state: State
+    newer: Mapping[bytes, bytes | None]
+    changed: Mapping[bytes, bytes | None]
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        raws = self.state.get_many(keys)
+        for layer in (self.newer, self.changed):
+            if layer:
+                raws = [layer.get(key, raw) for key, raw in zip(keys, raws, strict=True)]
+        return raws
+
+
+class JourneyStep:
+    """Applies the events of one partition to its journeys."""
+
+    def __init__(self, config: AttributionConfig, sources: Sources, suppression: Suppression) -> None:
+        self._config, self._sources, self._suppression = config, sources, suppression
+        self._attribute = Attributor(config).attribute
+
+    def is_erased(self, state: State) -> Callable[[str], bool]:
+        """Whether a customer of this partition asked to be forgotten."""
+        return lambda customer_id: self._suppression.is_erased(customer_id, state.erased)
+
+    def apply(self, events: Decoded, state: State, newer: Mapping[bytes, bytes | None]) -> PartitionResult:
+        """Journeys changed, credits owed, notices for other ids, rejections of what came too late or is refused.
+
+        Args:
+            events: decoded records of one partition number; what does not count is taken out.
+            state: its journeys.
+            newer: journeys that are computed and not in ``state`` yet.
+        """
+        result = PartitionResult(events)
+        reader = _Reader(state, newer, result.journeys)
+        late = self._apply_events(reader, result)
+        if events.identities or events.handovers:
+            self._apply_links(reader, result)
+        if events.erasures or events.forget:
+            self._forget(reader, result)
+        if late:
+            self._take_out(late, result)
+        return result
+
+    def _apply_events(self, reader: _Reader, result: PartitionResult) -> set[LateKey]:
+        """Touchpoints and conversions: the hot path. Ids with links go the longer way."""
+        todo = by_customer(result.events.touchpoints, result.events.conversions)
+        keys = [customer.encode() for customer in todo]
+        raws = reader.get_many(keys)
+        changed, found, config, attribute = result.journeys, result.credits, self._config, self._attribute
+        from_bytes = Journey.from_bytes
+        late: set[LateKey] = set()
+        for key, (customer, (touches, events)), raw in zip(keys, todo.items(), raws, strict=True):
+            if raw is not None and not events and (appended := append_touches(raw, touches, config)) is not None:
+                changed[key] = appended
+                continue
+            journey = Journey() if raw is None else from_bytes(raw)
+            if journey.links:
+                late |= self._merge(customer, journey, Arrived(touches, events), result)
+                continue
+            applied = journey.apply(touches, events, config)
+            if applied.changed:
+                changed[key] = journey.to_bytes()
+            for conversion in applied.affected:
+                found.append((customer, attribute(journey, conversion)))
+            if applied.late_touches or applied.late_conversions:
+                late.update(late_keys(customer, applied))
+        return late
+
+    def _apply_links(self, reader: _Reader, result: PartitionResult) -> None:
+        """Links and handovers, after the events of the same epoch."""
+        events = result.events
+        records = events.records.get(self._sources.identities.topic, ())
+        todo = by_id(events.identities, events.handovers, records)
+        raws = reader.get_many([customer.encode() for customer in todo])
+        for (customer, arrived), raw in zip(todo.items(), raws, strict=True):
+            journey = Journey() if raw is None else Journey.from_bytes(raw)
+            self._merge(customer, journey, arrived, result)
+
+    def _merge(self, customer: str, journey: Journey, arrived: Arrived, result: PartitionResult) -> set[LateKey]:
+        outcome = apply_linked(journey, customer, arrived, self._config)
+        if outcome.applied.changed:
+            result.journeys[customer.encode()] = journey.to_bytes()
+        result.notices += outcome.handovers
+        result.credits += [(customer, self._attribute(journey, c)) for c in outcome.applied.affected]
+        result.rejected += refused(outcome, self._config.max_linked_ids)
+        return set(late_keys(customer, outcome.applied))
+
+    def _forget(self, reader: _Reader, result: PartitionResult) -> None:
+        """Remove journeys, tell the other ids of the person, and remember the digests."""
+        requests = {n.receiver: (n.requested_at_us, n.policy) for n in result.events.forget}
+        requests |= {e.customer_id: (e.requested_at_us, e.policy) for e in result.events.erasures}
+        raws = reader.get_many([customer.encode() for customer in requests])
+        for (customer, (requested_at_us, policy)), raw in zip(requests.items(), raws, strict=True):
+            links: Sequence[Link] = Journey.from_bytes(raw).links if raw is not None else ()
+            others = resolve_links(links).survivors.keys() - {customer}
+            result.notices += [Forget(other, requested_at_us, policy) for other in sorted(others)]
+            digest = self._suppression.digest(customer)
+            reader.state.erased.add(digest)
+            result.journeys[customer.encode()] = None
+            result.journeys[state_key(digest)] = str(requested_at_us).encode()
+            result.erased.append(Erased(customer, digest, requested_at_us, policy))
+        result.credits = [item for item in result.credits if item[0] not in requests]
+
+    def _take_out(self, late: set[LateKey], result: PartitionResult) -> None:
+        """Late events become dead letters instead of facts."""
+        events, topics = result.events, self._sources
+        records = events.records
+        events.touchpoints, touches = split_late(events.touchpoints, late, records.get(topics.touchpoints.topic, ()))
+        events.conversions, others = split_late(events.conversions, late, records.get(topics.conversions.topic, ()))
+        result.rejected += touches + others
