@@ -286,7 +286,8 @@ def _array(column: Column, values: Any) -> pa.Array:
     if isinstance(values, pa.Array):
         return values
     if pa.types.is_timestamp(kind):
-        return pa.array(values, pa.int64()).cast(kind)
+        times = pa.array(values, pa.int64())
+        return (times.fill_null(0) if times.null_count else times).cast(kind)
     if pa.types.is_date(kind):
         return _days(values)
     if pa.types.is_map(kind):

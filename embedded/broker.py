@@ -24,6 +24,7 @@ from embedded.ports import answers, free_port
 from embedded.process import spawn, stop, tail
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
     from typing import Self
 
@@ -44,7 +45,14 @@ class BrokerError(RuntimeError):
     """The broker did not start; the message ends with its log."""
 
 
-def properties(data_dir: Path, port: int, controller_port: int, *, keep_forever: bool = True) -> str:
+def properties(
+    data_dir: Path,
+    port: int,
+    controller_port: int,
+    *,
+    keep_forever: bool = True,
+    extra: Mapping[str, str] | None = None,
+) -> str:
     """The broker's configuration file.
 
     The quorum is static, so the controller's port may differ from start to start. Timestamp limits are Kafka's own
@@ -82,10 +90,13 @@ def properties(data_dir: Path, port: int, controller_port: int, *, keep_forever:
     }
     if keep_forever:
         lines["log.retention.ms"] = -1
+    lines |= extra or {}
     return "".join(f"{key}={value}\n" for key, value in lines.items())
 
 
-def prepare(data_dir: Path, port: int, *, keep_forever: bool = True) -> list[str]:
+def prepare(
+    data_dir: Path, port: int, *, keep_forever: bool = True, extra: Mapping[str, str] | None = None
+) -> list[str]:
     """Write the configuration, format a new directory, and give the command that runs the broker.
 
     Raises:
@@ -94,7 +105,7 @@ def prepare(data_dir: Path, port: int, *, keep_forever: bool = True) -> list[str
     java, libraries = find_java(), classpath(ensure_jars())
     data_dir.mkdir(parents=True, exist_ok=True)
     config = data_dir / "server.properties"
-    config.write_text(properties(data_dir, port, free_port(), keep_forever=keep_forever))
+    config.write_text(properties(data_dir, port, free_port(), keep_forever=keep_forever, extra=extra))
     if not (data_dir / "log" / "meta.properties").exists():
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = [java, *JVM, "-cp", libraries, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)]
@@ -105,13 +116,24 @@ def prepare(data_dir: Path, port: int, *, keep_forever: bool = True) -> list[str
 
 
 class Broker:
-    """A broker as a child process; a context manager. ``port`` 0 asks the system for one."""
+    """A broker as a child process; a context manager. ``port`` 0 asks the system for one.
 
-    def __init__(self, data_dir: Path, *, port: int = 0, log: Path | None = None, keep_forever: bool = True) -> None:
+    ``extra`` are lines of its configuration, under Kafka's own names.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        port: int = 0,
+        log: Path | None = None,
+        keep_forever: bool = True,
+        extra: Mapping[str, str] | None = None,
+    ) -> None:
         self.data_dir = data_dir
         self.port = port or free_port()
         self.log = log or data_dir / "broker.log"
-        self.keep_forever = keep_forever
+        self.keep_forever, self.extra = keep_forever, extra
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -125,7 +147,8 @@ class Broker:
         Raises:
             BrokerError: It ended, or did not answer in time.
         """
-        self.process = spawn(prepare(self.data_dir, self.port, keep_forever=self.keep_forever), log=self.log)
+        command = prepare(self.data_dir, self.port, keep_forever=self.keep_forever, extra=self.extra)
+        self.process = spawn(command, log=self.log)
         deadline = time.monotonic() + timeout_s
         while not is_ready(self.port):
             if self.process.poll() is not None or time.monotonic() > deadline:

@@ -27,3 +27,5 @@ class DurableState:
         """Blocking; raises ``FencedError`` when another worker has the partition."""
         offset = self._log.write(journeys)
         self._store.write(journeys, offset)
+        if deleted := [key for key, journey in journeys.items() if journey is None]:
+            self._store.purge(deleted)

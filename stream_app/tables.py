@@ -84,10 +84,14 @@ class PartitionState:
             if key != OFFSET_KEY and not key.startswith(PREFIX):
                 yield key, value
 
-    def compact(self) -> None:
-        """Rewrite the files, so that what was deleted or replaced is in none of them any more. Blocking."""
+    def purge(self, keys: Iterable[bytes]) -> None:
+        """Rewrite the files that ever held these keys, so that what was deleted is in none of them. Blocking.
+
+        The first and last key of a file stay in RocksDB's manifest until the partition is opened again.
+        """
         self._db.flush()
-        self._db.compact_range(None, None)
+        for key in keys:
+            self._db.compact_range(key, key + b"\0")
 
     def _stored_digests(self) -> set[bytes]:
         found: set[bytes] = set()

@@ -22,6 +22,7 @@ from clickhouse.rows import (
     conversion_rows,
     dead_letter_rows,
     dirty_day_rows,
+    identity_rows,
     progress_rows,
     run_rows,
     spend_rows,
@@ -31,7 +32,7 @@ from clickhouse.settings import ClickHouseSettings
 from clickhouse.tables import BY_NAME
 from clickhouse.testing import MemorySink
 from clickhouse.writer import Sink, Writer
-from schemas.events import ConversionWireEvent, SpendEvent, TouchpointEvent
+from schemas.events import ConversionWireEvent, IdentityEvent, SpendEvent, TouchpointEvent
 
 BASE_US = 20_000 * DAY_US
 CREDITS = ConversionCredits(
@@ -98,8 +99,11 @@ def test_every_declared_table_is_written_and_read_back(sink: Readable) -> None:
                 TouchpointEvent("e2", "c", BASE_US + 1, "paid_search", campaign="é'\\\n\t", properties={"k": "v"}),
             ]
         ),
-        "conversions": conversion_rows([ConversionWireEvent("k", "c", BASE_US, order_id="o1", value_micros=2**62)]),
+        "conversions": conversion_rows(
+            [ConversionWireEvent("k", "c", BASE_US, order_id="o1", value_micros=2**62, sent_at_us=BASE_US)]
+        ),
         "spend": spend_rows([SpendEvent("s", 20_000, "email", 5, "EUR", impressions=3, received_at_us=BASE_US)]),
+        "identities": identity_rows([IdentityEvent("l", "c", "d", BASE_US, traits={"k": "v"})]),
         "runs": run_rows(7, label="trial", models=["linear"], config_hash="h", config_json="{}"),
         **attributions(("c1", CREDITS)),
         "dead_letters": dead_letter_rows(
