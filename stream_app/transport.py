@@ -135,19 +135,32 @@ class Consumer(driver.Consumer):
         await self.idle.wait()
 
     async def perform_seek(self) -> None:
-        """Put every source partition to its committed offset, one without a commit to its start."""
+        """Put every source partition to its committed offset, one without a commit to its start.
+
+        Where retention has deleted records that were not read, the position moves to what is left, and it is said.
+        """
         await self.idle.wait()
         await super().perform_seek()
         sources = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
-        positions = {tp: self._committed_offset.get(tp) for tp in sources}
-        unread = [tp for tp in sources if positions[tp] is None]
-        if unread:
-            earliest = await self.earliest_offsets(*unread)
-            positions.update(earliest)
-            for tp in unread:
-                await self._seek(tp, earliest[tp])
+        positions: dict[TP, int] = {}
+        deleted: dict[TP, int] = {}
+        for tp, earliest in (await self.earliest_offsets(*sources) if sources else {}).items():
+            committed = self._committed_offset.get(tp)
+            positions[tp] = max(earliest or 0, committed or 0)
+            if committed is not None and committed < positions[tp]:
+                deleted[tp] = positions[tp]
+                logger.error(
+                    "%s-%d: %d records were deleted by the topic's retention before they were read",
+                    tp.topic,
+                    tp.partition,
+                    positions[tp] - committed,
+                )
+            if positions[tp] != committed:
+                await self._seek(tp, positions[tp])
+        if deleted and await self._commit(deleted):
+            self._committed_offset.update(deleted)
         self.alignment.clear()
-        self._next = {tp: at or 0 for tp, at in positions.items()}
+        self._next = positions
         self._tail = dict(self._next)
         self._rewind = False
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin._resource import ResourceType
 
 from clickhouse import queries
 from clickhouse.migrate import migrate
@@ -29,7 +31,7 @@ BROKER = {
     "log.segment.delete.delay.ms": "200",
     "log.initial.task.delay.ms": "500",
 }
-DELETED = {"retention.ms": "3000", "segment.ms": "2000", "file.delete.delay.ms": "200"}
+DELETED = {"retention.ms": "8000", "segment.ms": "2000", "file.delete.delay.ms": "200"}
 COMPACTED = {
     "segment.ms": "1000",
     "delete.retention.ms": "100",
