@@ -402,7 +402,15 @@ class TestClickHouseStore(StoreContract):
 
         page = load(build_facts()).channel_performance(*PERIOD, "linear", "USD")
         client = connect(engine)
-        asked = {"start": PERIOD[0], "end": PERIOD[1], "model": "linear", "currency": "USD", "conversion_type": ""}
+        asked = {
+            "basis": "conversion_day",
+            "start": PERIOD[0],
+            "end": PERIOD[1],
+            "model": "linear",
+            "currency": "USD",
+            "conversion_type": "",
+            "fx_max_age_days": 7,
+        }
         for row, in_sql in zip(page.rows, queries.run(client, "channel_performance", **asked), strict=True):
             shown = channel(row)
             assert shown.roas == pytest.approx(in_sql["roas"])

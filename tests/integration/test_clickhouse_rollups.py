@@ -189,8 +189,11 @@ class Interrupting:
 
 STATEMENTS = [
     "CREATE TABLE {stage",
+    "CREATE TABLE {touch_stage",
+    "INSERT INTO {touch_stage",
     "INSERT INTO {stage",
-    "REPLACE PARTITION",
+    "ALTER TABLE rollup_touch_day REPLACE PARTITION",
+    "ALTER TABLE rollup_day REPLACE PARTITION",
     "INSERT INTO rollup_state",
     "rollup_pass",
 ]
@@ -301,9 +304,11 @@ def test_as_of_covers_what_was_marked_before_and_nothing_later(store: Store) -> 
 PERFORMANCE: dict[str, Any] = {
     "start": DATE_0,
     "end": DATE_0 + timedelta(days=1),
+    "basis": "conversion_day",
     "model": "linear",
     "currency": "USD",
     "conversion_type": "",
+    "fx_max_age_days": 7,
 }
 
 
