@@ -151,9 +151,7 @@ def missing_rates(
     client: Client, *, currency: str, max_age_days: int, start: date = FIRST_DAY, end: date = LAST_DAY
 ) -> list[MissingRate]:
     """Days with credits of the active run or spend that cannot be converted to ``currency``, by currency and day."""
-    rows = queries.run(
-        client, "fx_missing", currency=currency, start=start, end=end, fx_max_age_days=max_age_days
-    )
+    rows = queries.run(client, "fx_missing", currency=currency, start=start, end=end, fx_max_age_days=max_age_days)
     return [
         MissingRate(r["day"], r["currency"], tuple(r["lacking"]), bool(r["has_credits"]), bool(r["has_spend"]))
         for r in rows

@@ -17,7 +17,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from clickhouse import queries
 from clickhouse.errors import LockHeld, SinkUnavailable, StoreError
@@ -157,7 +157,7 @@ class _Stages:
     def swap(self, run_id: int, marks_us: dict[date, int]) -> None:
         """Builds days of a run, puts them in the place of the old ones and records from which marks they were built."""
         days = list(marks_us)
-        bound = {"run_id": run_id, "touch_stage": self._touch}
+        bound: dict[str, Any] = {"run_id": run_id, "touch_stage": self._touch}
         queries.execute(self._client, "rollups_build", days=days, first=min(days), last=max(days), **bound)
         queries.execute(self._client, "rollups_sum_touch_days", stage=self._day, **bound)
         rows = queries.run(self._client, "rollups_built_days", stage=self._day, run_id=run_id)

@@ -1,4 +1,6 @@
-"""The columns that the worker and the rate importer insert, declared once: name, ClickHouse type, Arrow type, in insert order.
+"""The columns that the worker and the rate importer insert, declared once.
+
+Name, ClickHouse type, Arrow type, in insert order.
 
 A test compares this with what the live engine describes, so a migration and this list cannot drift apart.
 Arrow has no LowCardinality of its own: such columns are sent as plain text, and the engine converts.
