@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
@@ -121,12 +121,9 @@ def check(
 
 
 def _spans(missing: list[MissingRate]) -> Iterator[str]:
-    """A line per currency and run of days that lack the same rates."""
-    numbered = enumerate(missing)
-    alike = groupby(numbered, key=lambda item: (_kind(item[1]), item[1].day - timedelta(days=item[0])))
-    for (kind, _), items in alike:
-        days = [m.day for _, m in items]
-        currency, lacking, what = kind
+    """A line per currency and stretch of days that lack the same rates."""
+    for (currency, lacking, what), entries in groupby(missing, key=_kind):
+        days = [m.day for m in entries]
         span = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]} ({len(days)} days)"
         yield f"{currency}  {span}: no rate of {' and '.join(lacking)}; {what}"
 
