@@ -83,18 +83,14 @@ GROUP BY day, model, channel, campaign, currency;
 CREATE OR REPLACE VIEW fx_rates_by_day AS
 SELECT
     toDate(toInt32(published) + age) AS day,
-    currency,
-    argMax(published_rate, published) AS rate,
+    pair.1 AS currency,
+    argMax(pair.2, published) AS rate,
     max(published) AS rate_day
 FROM
 (
-    SELECT day AS published, toString(currency) AS currency, rate AS published_rate
-    FROM fx_rates FINAL
-    WHERE toInt32(day) + {max_age_days:UInt16} >= toInt32({start:Date}) AND day <= {end:Date}
-
-    UNION ALL
-
-    SELECT DISTINCT day, toString(base), toDecimal128(1, 18)
+    SELECT
+        day AS published,
+        arrayJoin([(toString(currency), rate), (toString(base), toDecimal128(1, 18))]) AS pair
     FROM fx_rates FINAL
     WHERE toInt32(day) + {max_age_days:UInt16} >= toInt32({start:Date}) AND day <= {end:Date}
 )
@@ -124,10 +120,10 @@ FROM
         g.day AS day, g.channel AS channel, g.campaign AS campaign, g.currency AS currency,
         g.conversions AS conversions, g.touchpoints AS touchpoints,
         g.currency = {currency:String} AS is_same,
-        is_same OR (own.rate > 0 AND target.rate > 0) AS is_usable,
+        is_same OR (fx.rate > 0 AND fx.target_rate > 0) AS is_usable,
         -- a missing rate is 0 here: any divisor will do, the result is not shown
-        if(is_same OR NOT is_usable, toInt256(1), toInt256(toDecimal256(own.rate, 18) * toDecimal256('1e18', 0))) AS divisor,
-        if(is_same, toInt256(1), toInt256(toDecimal256(target.rate, 18) * toDecimal256('1e18', 0))) AS factor,
+        if(is_same OR NOT is_usable, toInt256(1), toInt256(toDecimal256(fx.rate, 18) * toDecimal256('1e18', 0))) AS divisor,
+        if(is_same, toInt256(1), toInt256(toDecimal256(fx.target_rate, 18) * toDecimal256('1e18', 0))) AS factor,
         toInt256(g.value_micros) * factor AS value_product,
         toInt256(g.spend_micros) * factor AS spend_product,
         intDiv(value_product, divisor) AS value_whole,
@@ -178,13 +174,14 @@ FROM
         FROM spend_by_day
         WHERE day BETWEEN {start:Date} AND {end:Date}
     ) AS g
-    LEFT JOIN fx_rates_by_day(
-        start = {start:Date}, end = if({basis:String} = 'touch_day', toDate('2149-06-06'), {end:Date}), max_age_days = {max_age_days:UInt16}
-    ) AS own ON own.day = g.rate_day AND own.currency = g.currency
     LEFT JOIN
     (
-        SELECT day, rate
-        FROM fx_rates_by_day(start = {start:Date}, end = if({basis:String} = 'touch_day', toDate('2149-06-06'), {end:Date}), max_age_days = {max_age_days:UInt16})
-        WHERE currency = {currency:String}
-    ) AS target ON target.day = g.rate_day
+        SELECT day, currency, rate, maxIf(rate, currency = {currency:String}) OVER (PARTITION BY day) AS target_rate
+        -- a conversion may be long after its touch
+        FROM fx_rates_by_day(
+            start = {start:Date},
+            end = if({basis:String} = 'touch_day', toDate('2149-06-06'), {end:Date}),
+            max_age_days = {max_age_days:UInt16}
+        )
+    ) AS fx ON fx.day = g.rate_day AND fx.currency = g.currency
 );

@@ -101,7 +101,8 @@ class Store:
             "SELECT run_id, day, model, channel, conversions, value_micros, touchpoints FROM rollup_day"
         ).result_rows
         by_touch = self.client.query(
-            "SELECT run_id, day, model, channel, touch_day, conversions, value_micros, touchpoints FROM rollup_touch_day"
+            "SELECT run_id, day, model, channel, touch_day, conversions, value_micros, touchpoints "
+            "FROM rollup_touch_day"
         ).result_rows
         found = {tuple(row[:4]): (round(row[4], 9), row[5], row[6]) for row in rows}
         found_by_touch = {tuple(row[:5]): (round(row[5], 9), row[6], row[7]) for row in by_touch}

@@ -202,7 +202,7 @@ def test_reports_in_one_currency_are_exact_sums(world: World, seed: int) -> None
         world.put_spend([spend_of(rng, step * 100 + i) for i in range(40)])
         world.put_rates(random_rates(rng, base), base)
         roller.drain()
-        for _ in range(8):
+        for _ in range(4):
             start = rng.randrange(-4, 10)
             asked: dict[str, Any] = {
                 "basis": rng.choice(("conversion_day", "touch_day")),
@@ -389,6 +389,21 @@ def test_cohorts_take_the_rate_of_the_conversion_and_the_spend_of_the_touch_day(
         (on(9), "email", 0, 19),
         (on(9), UNATTRIBUTED, 8, 0),
     ]
+
+
+@pytest.mark.parametrize("basis", ["conversion_day", "touch_day"])
+def test_a_report_reads_one_rollup_and_no_credits(world: World, basis: str) -> None:
+    """The plan: sums are read, not the credits behind them; the rollup of the other basis is not opened."""
+    world.put_credits([credits_of(f"o{i}", random.Random(i), 1) for i in range(5)])
+    Roller(world.client).drain()
+    asked = {"basis": basis, "start": on(0), "end": on(12), "model": "linear", "currency": "USD"}
+    bound = {**asked, "conversion_type": "", "fx_max_age_days": 7}
+
+    plan = world.client.query(f"EXPLAIN indexes = 1 {queries.load('channel_performance')}", parameters=bound)
+    steps = "\n".join(row[0] for row in plan.result_rows).split("ReadFromMergeTree")
+    read = {step.split(")")[0].split(".")[-1] for step in steps if "Parts:" in step}
+
+    assert read == {"rollup_day" if basis == "conversion_day" else "rollup_touch_day"}
 
 
 def test_days_that_were_built_before_cohorts_existed_are_built_again(clickhouse_url: str) -> None:
