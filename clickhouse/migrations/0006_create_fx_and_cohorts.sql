@@ -98,8 +98,8 @@ ARRAY JOIN range(toUInt32({max_age_days:UInt16}) + 1) AS age
 WHERE toInt32(published) + age BETWEEN toInt32({start:Date}) AND toInt32({end:Date})
 GROUP BY day, currency;
 
--- Credits of one model and spend in one currency, by day (conversion_day or touch_day, as basis says), channel, campaign
--- and original currency. Credits take the rates of the conversion's day, spend those of its own. An amount becomes
+-- Credits of one model and spend in one currency, by day (conversion_day or touch_day, as basis says), channel,
+-- campaign and original currency. Credits take the rates of the conversion's day, spend those of its own. An amount becomes
 -- amount * rate of the reporting currency / rate of its own, in whole numbers, rounded once per row, half to even.
 -- Without both rates is_usable is 0 and the amounts are NULL: such rows belong in no sum.
 -- Amounts are Int256: a large sum in a small currency may pass 64 bits.
@@ -122,7 +122,9 @@ FROM
         g.currency = {currency:String} AS is_same,
         is_same OR (fx.rate > 0 AND fx.target_rate > 0) AS is_usable,
         -- a missing rate is 0 here: any divisor will do, the result is not shown
-        if(is_same OR NOT is_usable, toInt256(1), toInt256(toDecimal256(fx.rate, 18) * toDecimal256('1e18', 0))) AS divisor,
+        if(
+            is_same OR NOT is_usable, toInt256(1), toInt256(toDecimal256(fx.rate, 18) * toDecimal256('1e18', 0))
+        ) AS divisor,
         if(is_same, toInt256(1), toInt256(toDecimal256(fx.target_rate, 18) * toDecimal256('1e18', 0))) AS factor,
         toInt256(g.value_micros) * factor AS value_product,
         toInt256(g.spend_micros) * factor AS spend_product,
