@@ -99,8 +99,9 @@ WHERE toInt32(published) + age BETWEEN toInt32({start:Date}) AND toInt32({end:Da
 GROUP BY day, currency;
 
 -- Credits of one model and spend in one currency, by day (conversion_day or touch_day, as basis says), channel,
--- campaign and original currency. Credits take the rates of the conversion's day, spend those of its own. An amount becomes
--- amount * rate of the reporting currency / rate of its own, in whole numbers, rounded once per row, half to even.
+-- campaign and original currency. Credits take the rates of the conversion's day, spend those of its own.
+-- An amount becomes amount * rate of the reporting currency / rate of its own, in whole numbers, rounded once per row,
+-- half to even.
 -- Without both rates is_usable is 0 and the amounts are NULL: such rows belong in no sum.
 -- Amounts are Int256: a large sum in a small currency may pass 64 bits.
 CREATE OR REPLACE VIEW channel_performance_in AS
