@@ -5,6 +5,7 @@ StoreError
  ├─ SinkRejected         the engine refuses these rows or this statement; trying again cannot help
  │   └─ RowCountMismatch the engine took another number of rows than were sent
  ├─ MigrationError       the database and the migration files do not fit together
+ ├─ RunError             a run is not there, or is not in a state for what was asked
  └─ LockHeld             another process is doing the same work
 """
 
@@ -72,6 +73,10 @@ class RowCountMismatch(SinkRejected):
 
 class MigrationError(StoreError):
     """The database and the migration files do not fit together; the message names the file and the way out."""
+
+
+class RunError(StoreError):
+    """A run is not there, or is not in a state for what was asked; the message has the way out."""
 
 
 class LockHeld(StoreError):  # noqa: N818 - a state, not a fault

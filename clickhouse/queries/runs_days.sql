@@ -1,0 +1,3 @@
+-- Days for which a run has daily sums.
+-- run_id   the run
+SELECT DISTINCT day FROM rollup_day WHERE run_id = {run_id:UInt32} ORDER BY day

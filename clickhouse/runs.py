@@ -1,0 +1,237 @@
+"""Runs: which there are, which one is shown, what they hold, and their end.
+
+A run is one set of parameters and its rows. Everything here is keyed by ``run_id``; a name belongs to one run at a time
+and is free again when that run was dropped, an id is never given twice. Times are microseconds since the epoch, 0 for
+"not"; money is int64 micros. Raises ``RunError`` for what a run's state forbids, else like all of this room.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from attribution.window import ALL, Window
+from clickhouse import queries, rows
+from clickhouse.errors import RunError
+from clickhouse.locks import table_lock
+from clickhouse.rollups import LOCK as ROLLUP_LOCK
+from clickhouse.rollups import Roller
+from clickhouse.writer import Writer
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+_LOCK: Final = "runs_lock"
+_STALE_AFTER_S: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One row of ``runs``; the migration says what the fields mean. ``config`` is ``AttributionConfig.as_dict()``."""
+
+    run_id: int
+    name: str
+    models: tuple[str, ...]
+    config_hash: str
+    config: Mapping[str, Any]
+    status: str = "complete"
+    source: str = "topics"
+    group_id: str = ""
+    window: Window = ALL
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    done: int = 0
+    total: int = 0
+    detail: str = ""
+    created_us: int = 0
+    finished_us: int = 0
+    is_active: bool = False
+
+    @property
+    def has_feeder(self) -> bool:
+        """Whether a worker can go on where the run ends: it was made from the topics, and of all conversions."""
+        return self.source == "topics" and not any(self.window)
+
+
+class Checksum(NamedTuple):
+    """Equal for equal rows in any order; as text it can be compared and copied."""
+
+    credit_rows: int
+    hash_sum: int
+    hash_xor: int
+
+    def __str__(self) -> str:
+        return f"{self.hash_sum:016x}{self.hash_xor:016x}"
+
+
+class Comparison(NamedTuple):
+    """Two runs side by side: rows by model, credits by model and channel, the conversions that differ most."""
+
+    models: list[dict[str, Any]]
+    channels: list[dict[str, Any]]
+    conversions: list[dict[str, Any]]
+
+
+class Runs:
+    """The runs of one database."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._writer = Writer(client)
+
+    def every(self) -> list[Run]:
+        """All runs by id, dropped ones too."""
+        return [_run(row) for row in queries.run(self._client, "runs_list")]
+
+    def active(self) -> Run:
+        """The run that the views show."""
+        for run in self.every():
+            if run.is_active:
+                return run
+        raise RunError("no run is active; run: attribution migrate")
+
+    def find(self, name: str) -> Run | None:
+        """The run of this name, if there is one that was not dropped."""
+        return next((r for r in reversed(self.every()) if r.name == name and r.status != "dropped"), None)
+
+    def get(self, name: str) -> Run:
+        """Like ``find``.
+
+        Raises:
+            RunError: there is none.
+        """
+        found = self.find(name)
+        if found is None:
+            names = ", ".join(r.name for r in self.every() if r.status != "dropped")
+            raise RunError(f"run {name!r} does not exist; there are: {names}")
+        return found
+
+    def create(self, run: Run, *, group_prefix: str = "") -> Run:
+        """Gives ``run`` the next id, and the group ``<group_prefix><id>`` if there is a prefix.
+
+        Raises:
+            RunError: the name is taken.
+            LockHeld: somebody else creates runs for too long.
+        """
+        with table_lock(self._client, _LOCK, stale_after_s=_STALE_AFTER_S, wait_s=10.0):
+            if self.find(run.name) is not None:
+                raise RunError(f"run {run.name!r} exists already; choose another name")
+            run_id = max(r.run_id for r in self.every()) + 1
+            created = replace(run, run_id=run_id, group_id=f"{group_prefix}{run_id}" if group_prefix else "")
+            self.save(created)
+        return created
+
+    def save(self, run: Run) -> None:
+        """Writes the run's row."""
+        more: dict[str, str | int] = {
+            "status": run.status,
+            "source": run.source,
+            "group_id": run.group_id,
+            "from_us": run.window.from_us,
+            "to_us": run.window.to_us,
+            "plan": json.dumps(run.plan, sort_keys=True),
+            "done": run.done,
+            "total": run.total,
+            "detail": run.detail,
+            "created_us": run.created_us,
+            "finished_us": run.finished_us,
+        }
+        table = rows.run_rows(
+            run.run_id,
+            label=run.name,
+            models=run.models,
+            config_hash=run.config_hash,
+            config_json=json.dumps(run.config, sort_keys=True),
+            more=more,
+        )
+        self._writer.write({"runs": table})
+
+    def promote(self, run: Run, *, frozen: bool = False) -> None:
+        """Shows ``run`` from now on: one insert, seen by the next query.
+
+        Args:
+            run: which one.
+            frozen: take a run that no worker can keep up to date.
+
+        Raises:
+            RunError: it is not complete, or nobody could feed it and ``frozen`` was not said.
+        """
+        if run.status != "complete":
+            raise RunError(
+                f"run {run.name} is {run.status}, only a complete run can be promoted: "
+                f"finish it by the `attribution replay` command that began it"
+            )
+        if not run.has_feeder and not frozen:
+            raise RunError(
+                f"run {run.name} was made {_cannot_be_fed(run)}: no worker can add new conversions to it. "
+                f"Give --frozen to show it as it is, or replay from the topics without --from and --to"
+            )
+        queries.execute(self._client, "runs_promote", run_id=run.run_id)
+
+    def drop(self, run: Run) -> None:
+        """Removes all rows of ``run``; what is left is its entry, as dropped. Doing it twice is the same as once.
+
+        Raises:
+            RunError: it is the active one.
+            LockHeld: the roller is at work for too long.
+        """
+        if run.is_active:
+            raise RunError(f"run {run.name} is the active one: promote another run first")
+        with table_lock(self._client, ROLLUP_LOCK, stale_after_s=_STALE_AFTER_S, wait_s=90.0):
+            for row in queries.run(self._client, "runs_months", run_id=run.run_id):
+                queries.execute(self._client, "runs_drop_month", run_id=run.run_id, month=row["month"])
+            for row in queries.run(self._client, "runs_days", run_id=run.run_id):
+                queries.execute(self._client, "rollups_clear_day", run_id=run.run_id, day=row["day"])
+            for table in ("dirty_days", "rollup_state", "worker_progress"):
+                queries.execute(self._client, f"runs_forget_{table}", run_id=run.run_id)
+            self.save(replace(run, status="dropped", plan={}, detail=""))
+
+    def mark_days(self, run: Run) -> None:
+        """Has the daily sums of the whole run built anew."""
+        Roller(self._client).rebuild(run.run_id)
+
+    def checksum(self, run: Run) -> Checksum:
+        """Of all credits of the run; see ``queries/runs_checksum.sql`` for what is in it."""
+        return Checksum(**queries.run(self._client, "runs_checksum", run_id=run.run_id)[0])
+
+    def compare(self, a: Run, b: Run, *, limit: int) -> Comparison:
+        """Rows, channels and the ``limit`` conversions that differ most, in the time that both runs hold."""
+        window = common_window(a, b)
+        bound = {"a": a.run_id, "b": b.run_id, "from_us": window.from_us, "to_us": window.to_us}
+        return Comparison(
+            queries.run(self._client, "runs_compare_models", **bound),
+            queries.run(self._client, "runs_compare_channels", **bound),
+            queries.run(self._client, "runs_compare_conversions", **bound, limit=limit),
+        )
+
+
+def common_window(a: Run, b: Run) -> Window:
+    """The time that both runs hold."""
+    ends = [w.to_us for w in (a.window, b.window) if w.to_us]
+    return Window(max(a.window.from_us, b.window.from_us), min(ends, default=0))
+
+
+def _cannot_be_fed(run: Run) -> str:
+    return "from the facts" if run.source != "topics" else "of a part of the time (--from, --to)"
+
+
+def _run(row: Mapping[str, Any]) -> Run:
+    return Run(
+        run_id=row["run_id"],
+        name=row["label"],
+        models=tuple(row["models"]),
+        config_hash=row["config_hash"],
+        config=json.loads(row["config"] or "{}"),
+        status=row["status"] or "complete",
+        source=row["source"] or "topics",
+        group_id=row["group_id"],
+        window=Window(row["from_us"], row["to_us"]),
+        plan=json.loads(row["plan"] or "{}"),
+        done=row["done"],
+        total=row["total"],
+        detail=row["detail"],
+        created_us=row["created_us"],
+        finished_us=row["finished_us"],
+        is_active=bool(row["is_active"]),
+    )
