@@ -76,7 +76,7 @@ class FactsReplay:
                     continue
                 done = self._bucket(bucket, buckets, meter)
                 finished.append(bucket)
-                self.state = replace(self.state, done=done, plan={**run.plan, "finished": finished})
+                self.state = replace(self.state, done=done, plan={**run.plan, "finished": [*finished]})
                 self._save(self.state)
         return self.state
 
