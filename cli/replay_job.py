@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cli.folder_lock import folder_lock
 from cli.replay_config import ReplayConfigError, checked_name, window, with_parameters
 from cli.replay_facts import FactsReplay
 from cli.replay_topics import TopicsReplay, plan_of, reach
@@ -70,15 +69,10 @@ class Job:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One replay of a name at a time on this machine."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(self._folder / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with folder_lock(self._folder) as is_ours:
+            if not is_ours:
+                raise ReplayError(f"another process is at the replay {self._request.name}: wait for it")
             yield
-        except BlockingIOError:
-            raise ReplayError(f"another process is at the replay {self._request.name}: wait for it") from None
-        finally:
-            os.close(lock)
 
     def _settings(self) -> WorkerSettings:
         """The parameters of the run that is shown, with the changes that were asked for."""

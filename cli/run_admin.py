@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.folder_lock import folder_lock
 from cli.replay_topics import own_topics, shared_topics
 from cli.run_settings import fed_run
 from clickhouse.errors import RunError
@@ -57,12 +58,18 @@ def forget(run: Run, data_dir: Path) -> None:
     """Removes group, topics and directories of a run; what is not there is no error.
 
     Raises:
+        RunError: the run is the active one, or a replay of it is at work.
         TopicError: Kafka does not answer, or workers of the run are still running.
     """
+    run.refuse_if_active()
     base = WorkerSettings()
-    if run.group_id and run.run_id != base.run_id:
-        settings = base.model_copy(update={"group_id": run.group_id})
-        forget_group(base.bootstrap_servers, run.group_id, own_topics(settings))
-    shutil.rmtree(data_dir / "replays" / run.name, ignore_errors=True)
+    folder = data_dir / "replays" / run.name
+    with folder_lock(folder) as is_ours:
+        if not is_ours:
+            raise RunError(f"a replay of {run.name} is at work: stop it first")
+        if run.group_id and run.run_id != base.run_id:
+            settings = base.model_copy(update={"group_id": run.group_id})
+            forget_group(base.bootstrap_servers, run.group_id, own_topics(settings))
+        shutil.rmtree(folder, ignore_errors=True)
     for folder in data_dir.glob(f"worker-*/run-{run.run_id}"):
         shutil.rmtree(folder, ignore_errors=True)

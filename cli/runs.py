@@ -90,8 +90,8 @@ def drop(
 
     def asked(runs: Runs) -> str:
         run: Run = latest(runs, name)
-        runs.drop(run)
         forget(run, data_dir)
+        runs.drop(run)
         return f"run {name} (id {run.run_id}) is gone"
 
     print(_guarded(asked))

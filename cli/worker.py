@@ -10,6 +10,7 @@ import typer
 from cli.follow import RUN_CHANGED, Follower
 
 if TYPE_CHECKING:
+    from clickhouse.runs import Run
     from clickhouse.settings import ClickHouseSettings
     from stream_app.settings import WorkerSettings
 
@@ -83,14 +84,17 @@ def _for_run(name: str, base: WorkerSettings, clickhouse: ClickHouseSettings) ->
     found = fed_run(runs, base) if name == "active" else runs.get(name)
     follower = None
     if name == "active":
-        run_id = base.run_id if found is None else found.run_id
-        follower = Follower(lambda: getattr(fed_run(runs, base), "run_id", base.run_id), run_id)
+        follower = Follower(lambda: _id(fed_run(runs, base), base), _id(found, base))
     if found is None or found.run_id == base.run_id:
         return base, follower
     if not found.group_id:
         raise RunError(f"run {found.name} was made from the facts: no worker can go on with it")
     settings = settings_of(found, base)
     return settings.model_copy(update={"data_dir": base.data_dir / f"run-{found.run_id}"}), follower
+
+
+def _id(run: Run | None, base: WorkerSettings) -> int:
+    return base.run_id if run is None else run.run_id
 
 
 def create(

@@ -53,6 +53,15 @@ class Run:
         """Whether a worker can go on where the run ends: it was made from the topics, and of all conversions."""
         return self.source == "topics" and not any(self.window)
 
+    def refuse_if_active(self) -> None:
+        """For what must not happen to the run that is shown.
+
+        Raises:
+            RunError: it is.
+        """
+        if self.is_active:
+            raise RunError(f"run {self.name} is the active one: promote another run first")
+
 
 class Checksum(NamedTuple):
     """Equal for equal rows in any order; as text it can be compared and copied."""
@@ -176,8 +185,7 @@ class Runs:
             RunError: it is the active one.
             LockHeld: the roller is at work for too long.
         """
-        if run.is_active:
-            raise RunError(f"run {run.name} is the active one: promote another run first")
+        run.refuse_if_active()
         with table_lock(self._client, ROLLUP_LOCK, stale_after_s=_STALE_AFTER_S, wait_s=90.0):
             for row in queries.run(self._client, "runs_months", run_id=run.run_id):
                 queries.execute(self._client, "runs_drop_month", run_id=run.run_id, month=row["month"])

@@ -198,6 +198,10 @@ def test_a_replay_that_was_killed_goes_on_by_the_same_command(lived: Lived) -> N
                 "SELECT sum(offset) FROM worker_progress FINAL WHERE app LIKE '%replay%' AND run_id = "
                 "(SELECT max(run_id) FROM runs WHERE label = 'killed')"
             )
+        busy = [
+            lived.call(*words, "--data-dir", str(lived.folder))
+            for words in (("runs", "drop", "killed"), ("replay", "--as", "killed"))
+        ]
         first.send_signal(signal.SIGKILL)
     halted = lived.runs().get("killed")
     refused = lived.call("runs", "promote", "killed")
@@ -205,6 +209,7 @@ def test_a_replay_that_was_killed_goes_on_by_the_same_command(lived: Lived) -> N
     resumed = lived.replay("killed")
 
     assert 0 < done < 5_000
+    assert [(r.exit_code, "at work" in r.output or "another process" in r.output) for r in busy] == [(1, True)] * 2
     assert halted.status == "running"
     assert refused.exit_code == 1
     assert "only a complete run" in refused.output
