@@ -19,7 +19,7 @@ from clickhouse.writer import Writer, write_with_backoff
 
 if TYPE_CHECKING:
     from clickhouse.rows import CustomerCredits
-    from clickhouse.runs import Run
+    from clickhouse.run import Run
     from stream_app.settings import WorkerSettings
 
 _FACTS_PER_BUCKET: Final = 100_000

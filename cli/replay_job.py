@@ -15,7 +15,8 @@ from cli.replay_facts import FactsReplay
 from cli.replay_topics import TopicsReplay, plan_of, reach
 from cli.run_settings import parameters_of, settings_of
 from clickhouse import facts
-from clickhouse.runs import Run, Runs
+from clickhouse.run import Run
+from clickhouse.runs import Runs
 from stream_app.settings import WorkerSettings
 
 

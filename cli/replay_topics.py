@@ -21,7 +21,7 @@ from stream_app.group_offsets import GroupOffsets, Place
 if TYPE_CHECKING:
     import subprocess
 
-    from clickhouse.runs import Run
+    from clickhouse.run import Run
     from stream_app.settings import WorkerSettings
 
 _LOOK_S: Final = 0.25

@@ -14,7 +14,8 @@ from stream_app.group_offsets import GroupOffsets, forget_group
 from stream_app.settings import WorkerSettings
 
 if TYPE_CHECKING:
-    from clickhouse.runs import Run, Runs
+    from clickhouse.run import Run
+    from clickhouse.runs import Runs
 
 
 def latest(runs: Runs, name: str) -> Run:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from attribution.config import DAY_US, AttributionConfig
 
 if TYPE_CHECKING:
-    from clickhouse.runs import Run, Runs
+    from clickhouse.run import Run
+    from clickhouse.runs import Runs
     from stream_app.settings import WorkerSettings
 
 #: Field of ``AttributionConfig`` -> setting of a worker; durations are microseconds there and days here.

@@ -12,7 +12,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from clickhouse.runs import Run, Runs
+    from clickhouse.run import Run
+    from clickhouse.runs import Runs
 
 _Answer = TypeVar("_Answer")
 
@@ -72,6 +73,8 @@ def promote(
             return f"run {name} is shown already"
         if run.status == "complete" and run.has_feeder:
             refuse_gap(runs, run)
+        runs.refuse_to_show(run, frozen=frozen)
+        runs.build_sums()
         runs.promote(run, frozen=frozen)
         back = f"back: attribution runs promote {active.name}"
         if run.has_feeder:

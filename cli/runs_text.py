@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from attribution.money import from_micros
-from clickhouse.runs import Checksum, Comparison, common_window
+from clickhouse.run import Checksum, Comparison, common_window
 
 if TYPE_CHECKING:
     from attribution.window import Window
-    from clickhouse.runs import Run
+    from clickhouse.run import Run
 
 
 def as_dict(run: Run) -> dict[str, Any]:

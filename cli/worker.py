@@ -10,7 +10,7 @@ import typer
 from cli.follow import RUN_CHANGED, Follower
 
 if TYPE_CHECKING:
-    from clickhouse.runs import Run
+    from clickhouse.run import Run
     from clickhouse.settings import ClickHouseSettings
     from stream_app.settings import WorkerSettings
 

@@ -8,16 +8,16 @@ and is free again when that run was dropped, an id is never given twice. Times a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
-from attribution.window import ALL, Window
 from clickhouse import queries, rows
-from clickhouse.errors import RunError
+from clickhouse.errors import LockHeld, RunError
 from clickhouse.locks import table_lock
 from clickhouse.rollups import LOCK as ROLLUP_LOCK
 from clickhouse.rollups import Roller
+from clickhouse.run import Checksum, Comparison, Run, common_window, from_row
 from clickhouse.writer import Writer
 
 if TYPE_CHECKING:
@@ -25,61 +25,6 @@ if TYPE_CHECKING:
 
 _LOCK: Final = "runs_lock"
 _STALE_AFTER_S: Final = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One row of ``runs``; the migration says what the fields mean. ``config`` is ``AttributionConfig.as_dict()``."""
-
-    run_id: int
-    name: str
-    models: tuple[str, ...]
-    config_hash: str
-    config: Mapping[str, Any]
-    status: str = "complete"
-    source: str = "topics"
-    group_id: str = ""
-    window: Window = ALL
-    plan: Mapping[str, Any] = field(default_factory=dict)
-    done: int = 0
-    total: int = 0
-    detail: str = ""
-    created_us: int = 0
-    finished_us: int = 0
-    is_active: bool = False
-
-    @property
-    def has_feeder(self) -> bool:
-        """Whether a worker can go on where the run ends: it was made from the topics, and of all conversions."""
-        return self.source == "topics" and not any(self.window)
-
-    def refuse_if_active(self) -> None:
-        """For what must not happen to the run that is shown.
-
-        Raises:
-            RunError: it is.
-        """
-        if self.is_active:
-            raise RunError(f"run {self.name} is the active one: promote another run first")
-
-
-class Checksum(NamedTuple):
-    """Equal for equal rows in any order; as text it can be compared and copied."""
-
-    credit_rows: int
-    hash_sum: int
-    hash_xor: int
-
-    def __str__(self) -> str:
-        return f"{self.hash_sum:016x}{self.hash_xor:016x}"
-
-
-class Comparison(NamedTuple):
-    """Two runs side by side: rows by model, credits by model and channel, the conversions that differ most."""
-
-    models: list[dict[str, Any]]
-    channels: list[dict[str, Any]]
-    conversions: list[dict[str, Any]]
 
 
 class Runs:
@@ -91,7 +36,7 @@ class Runs:
 
     def every(self) -> list[Run]:
         """All runs by id, dropped ones too."""
-        return [_run(row) for row in queries.run(self._client, "runs_list")]
+        return [from_row(row) for row in queries.run(self._client, "runs_list")]
 
     def active(self) -> Run:
         """The run that the views show."""
@@ -157,7 +102,13 @@ class Runs:
         self._writer.write({"runs": table})
 
     def promote(self, run: Run, *, frozen: bool = False) -> None:
-        """Shows ``run`` from now on: one insert, seen by the next query.
+        """Shows ``run`` from now on: one insert, seen by the next query. Arguments and errors of ``refuse_to_show``."""
+        self.refuse_to_show(run, frozen=frozen)
+        queries.execute(self._client, "runs_promote", run_id=run.run_id)
+
+    @staticmethod
+    def refuse_to_show(run: Run, *, frozen: bool) -> None:
+        """Whether ``run`` may be promoted.
 
         Args:
             run: which one.
@@ -176,7 +127,6 @@ class Runs:
                 f"run {run.name} was made {_cannot_be_fed(run)}: no worker can add new conversions to it. "
                 f"Give --frozen to show it as it is, or replay from the topics without --from and --to"
             )
-        queries.execute(self._client, "runs_promote", run_id=run.run_id)
 
     def drop(self, run: Run) -> None:
         """Removes all rows of ``run``; what is left is its entry, as dropped. Doing it twice is the same as once.
@@ -199,6 +149,23 @@ class Runs:
         """Has the daily sums of the whole run built anew."""
         Roller(self._client).rebuild(run.run_id)
 
+    def build_sums(self, *, wait_s: float = 120.0) -> None:
+        """Builds what daily sums are not up to date, together with a roller that is at work.
+
+        Raises:
+            LockHeld: another roller does not come to an end.
+        """
+        deadline = time.monotonic() + wait_s
+        while True:
+            try:
+                Roller(self._client).drain()
+            except LockHeld:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
+
     def checksum(self, run: Run) -> Checksum:
         """Of all credits of the run; see ``queries/runs_checksum.sql`` for what is in it."""
         return Checksum(**queries.run(self._client, "runs_checksum", run_id=run.run_id)[0])
@@ -214,32 +181,5 @@ class Runs:
         )
 
 
-def common_window(a: Run, b: Run) -> Window:
-    """The time that both runs hold."""
-    ends = [w.to_us for w in (a.window, b.window) if w.to_us]
-    return Window(max(a.window.from_us, b.window.from_us), min(ends, default=0))
-
-
 def _cannot_be_fed(run: Run) -> str:
     return "from the facts" if run.source != "topics" else "of a part of the time (--from, --to)"
-
-
-def _run(row: Mapping[str, Any]) -> Run:
-    return Run(
-        run_id=row["run_id"],
-        name=row["label"],
-        models=tuple(row["models"]),
-        config_hash=row["config_hash"],
-        config=json.loads(row["config"] or "{}"),
-        status=row["status"] or "complete",
-        source=row["source"] or "topics",
-        group_id=row["group_id"],
-        window=Window(row["from_us"], row["to_us"]),
-        plan=json.loads(row["plan"] or "{}"),
-        done=row["done"],
-        total=row["total"],
-        detail=row["detail"],
-        created_us=row["created_us"],
-        finished_us=row["finished_us"],
-        is_active=bool(row["is_active"]),
-    )
