@@ -91,13 +91,19 @@ def compared(a: Run, b: Run, sums: tuple[Checksum, Checksum], found: Comparison)
     parts.append(
         _table(
             [
-                ("model", "equal", "different", "only A", "only B", "value A", "value B"),
+                ("model", "currency", "equal", "different", "only A", "only B", "value A", "value B"),
                 *(
-                    (m["model"], *(f"{m[c]:,}" for c in counts), _money(m["value_a"]), _money(m["value_b"]))
+                    (
+                        m["model"],
+                        m["currency"],
+                        *(f"{m[c]:,}" for c in counts),
+                        _money(m["value_a"]),
+                        _money(m["value_b"]),
+                    )
                     for m in found.models
                 ),
             ],
-            right={1, 2, 3, 4, 5, 6},
+            right={2, 3, 4, 5, 6, 7},
         )
     )
     parts.append(_channels(found) or "no channel differs")

@@ -59,7 +59,7 @@ class Checksum(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Two runs side by side: rows by model, credits by model and channel, the conversions that differ most."""
+    """Two runs side by side: rows by model and currency, credits by channel, the conversions that differ most."""
 
     models: list[dict[str, Any]]
     channels: list[dict[str, Any]]

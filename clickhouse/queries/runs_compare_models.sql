@@ -1,8 +1,9 @@
--- How many rows of two runs are equal, by model. Compared is everything but run_id, rev, emitted_at and config_hash.
+-- How many rows of two runs are equal, by model and currency. Compared is everything but run_id, rev, emitted_at and config_hash.
 -- a, b           the runs
 -- from_us, to_us only conversions from this time on and before that one; 0 = no bound
 SELECT
     model,
+    currency,
     countIf(in_a AND in_b AND hash_a = hash_b) AS equal,
     countIf(in_a AND in_b AND hash_a != hash_b) AS different,
     countIf(in_a AND NOT in_b) AS only_a,
@@ -14,6 +15,7 @@ FROM
     SELECT
         model,
         conversion_id,
+        any(row_currency) AS currency,
         countIf(run_id = {a:UInt32}) > 0 AS in_a,
         countIf(run_id = {b:UInt32}) > 0 AS in_b,
         sumIf(hash, run_id = {a:UInt32}) AS hash_a,
@@ -23,7 +25,7 @@ FROM
     FROM
     (
         SELECT
-            run_id, model, conversion_id, value_micros,
+            run_id, model, conversion_id, value_micros, currency AS row_currency,
             sipHash64(
                 customer_id, conversion_type, converted_at, value_micros, currency,
                 `t.id`, `t.at`, `t.channel`, `t.campaign`, `t.weight`, `t.value_micros`, fallback, truncated
@@ -35,6 +37,6 @@ FROM
     )
     GROUP BY model, conversion_id
 )
-GROUP BY model
-ORDER BY model
+GROUP BY model, currency
+ORDER BY model, currency
 SETTINGS do_not_merge_across_partitions_select_final = 1

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,9 @@ def rows_of(stream: Lived, run: Run) -> dict[str, int]:
 
 def differing(found: Comparison) -> dict[str, int]:
     """Rows that are not equal, by model, of those models that have any."""
-    counts = {m["model"]: m["different"] + m["only_a"] + m["only_b"] for m in found.models}
+    counts: Counter[str] = Counter()
+    for m in found.models:
+        counts[m["model"]] += m["different"] + m["only_a"] + m["only_b"]
     assert sum(m["equal"] for m in found.models) > 0
     return {model: n for model, n in counts.items() if n}
 
