@@ -76,7 +76,7 @@ def promote(
         runs.refuse_to_show(run, frozen=frozen)
         runs.build_sums()
         runs.promote(run, frozen=frozen)
-        back = f"back: attribution runs promote {active.name}"
+        back = f"back: attribution runs promote {active.name}{'' if active.has_feeder else ' --frozen'}"
         if run.has_feeder:
             return f"run {name} is shown now; workers of `attribution worker --run active` change to it. {back}"
         return f"run {name} is shown now, as it is: no worker adds to it. {back}"

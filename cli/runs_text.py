@@ -164,7 +164,9 @@ def _table(lines: Sequence[Sequence[str]], right: set[int]) -> str:
 
 
 def _money(micros: int, *, signed: bool = False) -> str:
-    return f"{from_micros(micros):{'+' if signed else ''},.2f}"
+    """Two decimals, or all six where the rest would be hidden."""
+    digits = 6 if micros % 10_000 else 2
+    return f"{from_micros(micros):{'+' if signed else ''},.{digits}f}"
 
 
 def _window(window: Window) -> str:
