@@ -8,7 +8,7 @@ the table needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
@@ -135,18 +135,33 @@ def dirty_days(days: Sequence[int], *, run_id: int) -> pa.Table:
     return _table(DIRTY_DAYS, {"run_id": [run_id] * len(days), "day": days})
 
 
-def run_rows(run_id: int, *, label: str, models: Sequence[str], config_hash: str, config_json: str) -> pa.Table:
-    """The one row of ``runs`` that describes a run; stamped by the server, the last one wins."""
-    return _table(
-        RUNS,
-        {
-            "run_id": [run_id],
-            "label": [label],
-            "models": [list(models)],
-            "config_hash": [config_hash],
-            "config": [config_json],
-        },
-    )
+def run_rows(
+    run_id: int,
+    *,
+    label: str,
+    models: Sequence[str],
+    config_hash: str,
+    config_json: str,
+    more: Mapping[str, str | int] | None = None,
+) -> pa.Table:
+    """The one row of ``runs`` that describes a run; stamped by the server, the last one wins.
+
+    Args:
+        run_id: which run.
+        label: its name.
+        models: its models.
+        config_hash: of its parameters.
+        config_json: its parameters.
+        more: values of the optional columns; those that are left out are blank.
+    """
+    columns = {
+        "run_id": [run_id],
+        "label": [label],
+        "models": [list(models)],
+        "config_hash": [config_hash],
+        "config": [config_json],
+    }
+    return _table(RUNS, columns | {name: [value] for name, value in (more or {}).items()})
 
 
 def attribution_rows(

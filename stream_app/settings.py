@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from attribution.config import DAY_US, DEFAULT_MODELS, AttributionConfig
 from attribution.models.registry import resolve
+from attribution.window import Window
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
@@ -24,6 +25,12 @@ class WorkerSettings(BaseSettings):
     group_id: str = Field("attribution", alias="ATTRIBUTION_GROUP_ID", min_length=1, examples=["attribution"])
     data_dir: Path = Field(Path("data/worker-0"), alias="ATTRIBUTION_DATA_DIR", examples=["/var/lib/attribution/0"])
     run_id: int = Field(1, alias="ATTRIBUTION_RUN_ID", ge=1, le=2**32 - 1, examples=[1])
+
+    emit_from_us: int = Field(0, alias="ATTRIBUTION_EMIT_FROM_US", ge=0, examples=[1764547200000000])
+    emit_to_us: int = Field(0, alias="ATTRIBUTION_EMIT_TO_US", ge=0, examples=[1767225600000000])
+    write_facts: bool = Field(True, alias="ATTRIBUTION_WRITE_FACTS", examples=["true"])
+    write_dead_letters: bool = Field(True, alias="ATTRIBUTION_WRITE_DEAD_LETTERS", examples=["true"])
+    describe_run: bool = Field(True, alias="ATTRIBUTION_DESCRIBE_RUN", examples=["true"])
 
     touchpoints_topic: str = Field("attribution.touchpoints", alias="ATTRIBUTION_TOUCHPOINTS_TOPIC")
     conversions_topic: str = Field("attribution.conversions", alias="ATTRIBUTION_CONVERSIONS_TOPIC")
@@ -103,6 +110,11 @@ class WorkerSettings(BaseSettings):
             allowed_lateness_us=round(self.allowed_lateness_days * DAY_US),
             conversion_retention_us=round(self.conversion_retention_days * DAY_US),
         )
+
+    @property
+    def window(self) -> Window:
+        """Conversions that this run holds."""
+        return Window(self.emit_from_us, self.emit_to_us)
 
     @property
     def source_topics(self) -> tuple[str, ...]:

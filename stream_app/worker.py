@@ -36,7 +36,7 @@ def clock_us() -> int:
 
 
 class Readiness:
-    """``ready.json`` in the data directory: there while the worker owns its partitions and has recovered."""
+    """``ready.json`` in a directory: there while the worker owns its partitions and has recovered."""
 
     def __init__(self, data_dir: Path) -> None:
         self._file = data_dir / "ready.json"
@@ -57,14 +57,20 @@ class Readiness:
         self._file.unlink(missing_ok=True)
 
 
-def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings) -> None:
+def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings, *, ready_dir: Path | None = None) -> None:
     """Run until SIGTERM or Ctrl-C; does not return.
+
+    Args:
+        settings: where everything is and what is computed.
+        clickhouse: where rows go.
+        ready_dir: where ``ready.json`` is written; default: the data directory.
 
     Raises:
         TopicError: topics are missing or do not fit together.
     """
     ensure_internal_topics(settings)
-    readiness = Readiness(settings.data_dir)
+    readiness = Readiness(ready_dir or settings.data_dir)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
     stopping = threading.Event()
 
     def fail_stop(error: BaseException) -> None:
