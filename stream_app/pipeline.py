@@ -182,7 +182,7 @@ class Pipeline:
         if newer := self._not_stored.get(partition):
             raws = [newer.get(key, raw) for key, raw in zip(keys, raws, strict=True)]
         for key, (customer, (touches, events)), raw in zip(keys, todo.items(), raws, strict=True):
-            if raw is not None and not events and (appended := append_touches(raw, touches, config)) is not None:
+            if not events and (appended := append_touches(raw, touches, config)) is not None:
                 changed[key] = appended
                 continue
             journey = Journey() if raw is None else from_bytes(raw)
