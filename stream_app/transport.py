@@ -41,7 +41,7 @@ class Pace:
 
     topics: Sequence[str] = ()
     aligned_topics: Sequence[str] = ()
-    epoch_records: int = 20_000
+    epoch_records: int = 50_000
     linger_s: float = 0.2
 
 
