@@ -22,7 +22,7 @@ PLAIN, LZ4 = 0, 3
 
 
 def batch(first: int, count: int, *, compression: int = PLAIN, control: bool = False) -> bytes:
-    """Records ``first`` to ``first + count - 1``: every third has headers, every fifth no key, every seventh no value."""
+    """``count`` records from ``first`` on: every third has headers, every fifth no key, every seventh no value."""
     builder = DefaultRecordBatchBuilder(
         magic=2,
         compression_type=compression,
