@@ -15,13 +15,13 @@ import re
 import threading
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from embedded.sql import NOT_IMPLEMENTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from embedded.sql import Statement
 
@@ -30,6 +30,8 @@ SESSION_NOT_FOUND: Final = 372
 SESSION_IS_LOCKED: Final = 373
 READ_ONLY_BUT_SETTINGS: Final = 2  # readonly=2: no changes to data, but settings may be set
 
+#: Server settings, of merges above all.
+_CONFIG: Final = Path(__file__).with_name("engine.xml")
 _CODE: Final = re.compile(r"Code: (\d+)\.")
 _WRAPPING: Final = re.compile(r"^.*?(?=Code: \d+\. DB::Exception)", re.DOTALL)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
@@ -107,7 +109,7 @@ class Engine:
         from chdb.session import Session  # noqa: PLC0415 - 0.5 s and 400 MB, only for the process that is the engine
 
         make: Any = Session  # untyped
-        self._open: Callable[[], Any] = lambda: make(str(path))
+        self._open: Callable[[], Any] = lambda: make(f"{path}?config-file={_CONFIG}")
         path.mkdir(parents=True, exist_ok=True)
         self._anchor = self._open()  # keeps the engine up between calls
         memory = max_memory_bytes or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2

@@ -41,7 +41,8 @@ class PartitionLog:
                 "acks": "all",
                 "enable.idempotence": True,
                 "compression.type": "lz4",
-                "linger.ms": 5,
+                # the commit flushes at once; until then nothing is gained by sending part of an epoch
+                "linger.ms": 100,
                 "batch.size": 1_000_000,
                 "queue.buffering.max.messages": 1_000_000,
                 "queue.buffering.max.kbytes": 512_000,

@@ -117,7 +117,7 @@ class JourneyStep:
         from_bytes = Journey.from_bytes
         late: set[LateKey] = set()
         for key, (customer, (touches, events)), raw in zip(keys, todo.items(), raws, strict=True):
-            if raw is not None and not events and (appended := append_touches(raw, touches, config)) is not None:
+            if not events and (appended := append_touches(raw, touches, config)) is not None:
                 changed[key] = appended
                 continue
             journey = Journey() if raw is None else from_bytes(raw)

@@ -64,7 +64,7 @@ class WorkerSettings(BaseSettings):
         SecretStr(""), alias="ATTRIBUTION_ERASURE_SECRET", examples=["a long random text"]
     )
 
-    epoch_records: int = Field(20_000, alias="ATTRIBUTION_EPOCH_RECORDS", ge=1, le=200_000, examples=[20000])
+    epoch_records: int = Field(50_000, alias="ATTRIBUTION_EPOCH_RECORDS", ge=1, le=200_000, examples=[50000])
     epoch_linger_ms: float = Field(200, alias="ATTRIBUTION_EPOCH_LINGER_MS", ge=0, le=10_000, examples=[200])
     align_topics: bool = Field(True, alias="ATTRIBUTION_ALIGN_TOPICS", examples=["true"])
     fetch_bytes: int = Field(4 << 20, alias="ATTRIBUTION_FETCH_BYTES", ge=1 << 10, examples=[4194304])

@@ -17,12 +17,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from aiokafka import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode import get_logger
 
+from schemas.records import RawRecord
 from stream_app.alignment import Alignment
+from stream_app.fetch import ConsumerThread
 
 logger = get_logger(__name__)
 
@@ -40,7 +41,7 @@ class Pace:
 
     topics: Sequence[str] = ()
     aligned_topics: Sequence[str] = ()
-    epoch_records: int = 20_000
+    epoch_records: int = 50_000
     linger_s: float = 0.2
 
 
@@ -57,7 +58,7 @@ class Epoch:
     """
 
     fence: int
-    chunks: Mapping[TP, Sequence[ConsumerRecord]]
+    chunks: Mapping[TP, Sequence[RawRecord]]
     start: Mapping[TP, int]
 
     @property
@@ -68,9 +69,9 @@ class Epoch:
     def __len__(self) -> int:
         return sum(map(len, self.chunks.values()))
 
-    def by_partition(self) -> Iterator[tuple[int, dict[str, Sequence[ConsumerRecord]]]]:
+    def by_partition(self) -> Iterator[tuple[int, dict[str, Sequence[RawRecord]]]]:
         """``(partition, {topic: records})``: the topics of one partition number share their keys."""
-        grouped: dict[int, dict[str, Sequence[ConsumerRecord]]] = {}
+        grouped: dict[int, dict[str, Sequence[RawRecord]]] = {}
         for tp, records in self.chunks.items():
             grouped.setdefault(tp.partition, {})[tp.topic] = records
         yield from grouped.items()
@@ -129,6 +130,9 @@ class Consumer(driver.Consumer):
         """Called by Faust when partitions go or the worker stops: all that was fetched is void."""
         self.fence += 1
         super().stop_flow()
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def wait_empty(self) -> None:
         """Called by Faust before it lets go of partitions: the epochs in hand are finished first."""
@@ -213,7 +217,7 @@ class Consumer(driver.Consumer):
             return {}
         return await super()._getmany(active, timeout)
 
-    async def _take(self, records: Mapping[Any, Sequence[ConsumerRecord]]) -> None:
+    async def _take(self, records: Mapping[Any, Sequence[RawRecord]]) -> None:
         """Keep those records that continue the read positions."""
         active = self._get_active_partitions()
         if not len(self.alignment):
