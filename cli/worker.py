@@ -21,6 +21,7 @@ def worker() -> None:
     from pydantic import ValidationError
 
     from clickhouse.settings import ClickHouseSettings
+    from stream_app.failpoints import FailpointError
     from stream_app.settings import WorkerSettings
     from stream_app.settings_errors import explain
     from stream_app.topics import TopicError
@@ -32,6 +33,8 @@ def worker() -> None:
         _fail(explain(error, WorkerSettings), 2)
     try:
         run_worker(settings, clickhouse)
+    except FailpointError as error:
+        _fail(str(error), 2)
     except TopicError as error:
         _fail(str(error), 1)
 

@@ -32,6 +32,7 @@ from attribution.journey_bytes import append_touches
 from attribution.types import ConversionCredits
 from schemas.codec import Codec, RawRecord, Rejected, SchemaSourceUnavailableError
 from schemas.events import ConversionWireEvent, SpendEvent, TouchpointEvent
+from stream_app import failpoints
 from stream_app.grouping import by_customer
 from stream_app.late import LateKey, late_keys, split_late
 from stream_app.transport import Epoch
@@ -256,7 +257,9 @@ class Pipeline:
             began = time.perf_counter()
             await asyncio.get_running_loop().run_in_executor(self._threads, self._write_rows, batch)
             inserted = time.perf_counter()
+            failpoints.passed("after_insert")
             await self._consumer().finish(batch.epoch)
+            failpoints.passed("after_commit")
             logger.info(
                 "Epoch of %d records, %d conversions attributed, %d rejected: computed in %.3f s, durable %.3f, "
                 "inserted %.3f, committed %.3f",

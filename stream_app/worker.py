@@ -18,6 +18,7 @@ from mode import get_logger
 from clickhouse.client import connect
 from clickhouse.settings import ClickHouseSettings
 from clickhouse.writer import Writer
+from stream_app import failpoints
 from stream_app.app import AttributionApp, create_app
 from stream_app.rows import RowWriter
 from stream_app.settings import WorkerSettings
@@ -60,8 +61,10 @@ def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings) -> None
     """Run until SIGTERM or Ctrl-C; does not return.
 
     Raises:
+        FailpointError: ``ATTRIBUTION_FAILPOINTS`` cannot be read.
         TopicError: topics are missing or do not fit together.
     """
+    failpoints.arm(os.environ.get(failpoints.ENVIRONMENT, ""))
     ensure_changelog(settings)
     readiness = Readiness(settings.data_dir)
     stopping = threading.Event()
