@@ -85,7 +85,10 @@ def passed(name: Failpoint) -> bool:
     """Say that a place is passed, from any thread; True if what the caller has in hand shall be lost."""
     if not _armed:
         return False
-    return any([_pass(name, armed) for armed in _armed.get(name, ())])
+    is_lost = False
+    for armed in _armed.get(name, ()):
+        is_lost |= _pass(name, armed)
+    return is_lost
 
 
 def _pass(name: Failpoint, armed: _Armed) -> bool:

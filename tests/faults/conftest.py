@@ -7,23 +7,23 @@ How much runs: without ``faults`` in the marker expression a short selection (``
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clickhouse.client import connect
+from clickhouse.migrate import migrate
+from clickhouse.settings import ClickHouseSettings
 from fault_report import RESULTS, Result, matrix, read
-from fault_run import FaultRun
+from fault_run import FaultRun, MakeRun
 from stream_harness import Stream
-
-MakeRun = Callable[..., FaultRun]
 
 
 @pytest.fixture
-def make_run(
-    kafka_bootstrap: str, clickhouse_url: str, clickhouse_database: str, tmp_path: Path
-) -> Iterator[MakeRun]:
+def make_run(kafka_bootstrap: str, clickhouse_url: str, clickhouse_database: str, tmp_path: Path) -> Iterator[MakeRun]:
     """``make_run(fault, name, seed, …)``; everything it started is ended afterwards."""
     runs: list[FaultRun] = []
 
@@ -48,6 +48,23 @@ def make_run(
     yield make
     for run in runs:
         run.close()
+
+
+@pytest.fixture
+def new_database() -> Iterator[Callable[[str], str]]:
+    """``new_database(url)`` makes one more migrated database; dropped afterwards."""
+    made: list[ClickHouseSettings] = []
+
+    def make(url: str) -> str:
+        made.append(ClickHouseSettings(url=url, database=f"test_{uuid.uuid4().hex[:12]}"))
+        migrate(made[-1])
+        return made[-1].database
+
+    yield make
+    for settings in made:
+        client = connect(settings, use_database=False)
+        client.command("DROP DATABASE IF EXISTS {name:Identifier} SYNC", parameters={"name": settings.database})
+        client.close()
 
 
 @pytest.fixture(scope="session", autouse=True)

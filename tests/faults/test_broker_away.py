@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from embedded.broker import Broker
-from fault_run import FaultRun, population
+from fault_run import FaultRun, MakeRun, population
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse, pytest.mark.timeout(1_500)]
 
@@ -45,7 +45,7 @@ def pause(broker: Broker, seconds: float) -> None:
     os.kill(broker.process.pid, signal.SIGCONT)
 
 
-def with_outages(make_run, broker: Broker, seed: int, kills: int, pauses: list[float]) -> FaultRun:  # type: ignore[no-untyped-def]
+def with_outages(make_run: MakeRun, broker: Broker, seed: int, kills: int, pauses: list[float]) -> FaultRun:
     run: FaultRun = make_run(3, "broker away", seed, bootstrap=broker.bootstrap)
     rng, records = random.Random(seed), population(60_000, seed)
     todo: list[float] = [0.0] * kills + pauses
@@ -68,13 +68,13 @@ def with_outages(make_run, broker: Broker, seed: int, kills: int, pauses: list[f
     return run
 
 
-def test_a_killed_broker_loses_nothing_and_doubles_nothing(make_run, broker: Broker) -> None:  # type: ignore[no-untyped-def]
+def test_a_killed_broker_loses_nothing_and_doubles_nothing(make_run: MakeRun, broker: Broker) -> None:
     """The short selection: one kill."""
     assert with_outages(make_run, broker, 31, 1, []).result.counts["broker kills"] == 1
 
 
 @pytest.mark.faults
-def test_many_broker_outages_lose_nothing_and_double_nothing(make_run, broker: Broker) -> None:  # type: ignore[no-untyped-def]
+def test_many_broker_outages_lose_nothing_and_double_nothing(make_run: MakeRun, broker: Broker) -> None:
     """Kills and pauses, one of them longer than every session and most timeouts."""
     run = with_outages(make_run, broker, 32, KILLS, [3.0, 5.0, 30.0])
 

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from fault_run import FaultRun, population
+from fault_run import FaultRun, MakeRun, population
 from proxy import ACTIONS, Action, Proxy
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse, pytest.mark.timeout(600)]
@@ -49,7 +49,7 @@ def inflict(run: FaultRun, proxy: Proxy, kind: str, rng: random.Random) -> None:
     run.count(f"outages: {kind}")
 
 
-def with_outages(make_run, clickhouse_url: str, seed: int, kinds: list[str]) -> FaultRun:  # type: ignore[no-untyped-def]
+def with_outages(make_run: MakeRun, clickhouse_url: str, seed: int, kinds: list[str]) -> FaultRun:
     with Proxy(clickhouse_url) as proxy:
         run: FaultRun = make_run(4, "ClickHouse away", seed, url=proxy.url, observer_url=clickhouse_url)
         rng, records = random.Random(seed), population(24_000, seed)
@@ -65,7 +65,7 @@ def with_outages(make_run, clickhouse_url: str, seed: int, kinds: list[str]) -> 
     return run
 
 
-def test_an_answer_lost_after_the_insert_doubles_nothing(make_run, clickhouse_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_an_answer_lost_after_the_insert_doubles_nothing(make_run: MakeRun, clickhouse_url: str) -> None:
     """The short selection: every kind of outage once, lost answers twice."""
     run = with_outages(make_run, clickhouse_url, 41, ["lose", *KINDS])
 
@@ -73,7 +73,7 @@ def test_an_answer_lost_after_the_insert_doubles_nothing(make_run, clickhouse_ur
 
 
 @pytest.mark.faults
-def test_many_outages_lose_nothing_and_double_nothing(make_run, clickhouse_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_many_outages_lose_nothing_and_double_nothing(make_run: MakeRun, clickhouse_url: str) -> None:
     """Every kind in turn, shuffled by the seed."""
     kinds = [KINDS[i % len(KINDS)] for i in range(OUTAGES)]
     random.Random(42).shuffle(kinds)

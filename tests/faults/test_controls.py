@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fault_run import FaultRun, population
+from fault_run import FaultRun, MakeRun, population
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
@@ -47,7 +47,7 @@ def play(run: FaultRun, kills: tuple[str, ...]) -> None:
     run.count("epochs lost on the way")
 
 
-def test_the_real_worker_passes_what_the_controls_fail(make_run) -> None:  # type: ignore[no-untyped-def]
+def test_the_real_worker_passes_what_the_controls_fail(make_run: MakeRun) -> None:
     """The whole script, and a second replay."""
     run = make_run(1, "script of the controls", SEED)
     run.send(population(RECORDS, SEED))
@@ -58,7 +58,7 @@ def test_the_real_worker_passes_what_the_controls_fail(make_run) -> None:  # typ
 
 
 @pytest.mark.parametrize("control", CONTROLS)
-def test_a_control_is_detected(make_run, control: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_control_is_detected(make_run: MakeRun, control: str) -> None:
     """At least one of the invariants that speak of the protection is violated."""
     program, kills, speaks_of_it = CONTROLS[control]
     run = make_run(1, "control", SEED, control=control, program=(str(FOLDER / program), "worker") if program else ())

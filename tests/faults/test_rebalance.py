@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from fault_run import SESSION_S, FaultRun, population
+from fault_run import SESSION_S, FaultRun, MakeRun, population
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse, pytest.mark.timeout(900)]
 
@@ -72,7 +72,7 @@ def one_round(run: FaultRun, way: str, rng: random.Random) -> None:
     run.count(f"left by {way}")
 
 
-def rounds(make_run, seed: int, ways: list[str]) -> FaultRun:  # type: ignore[no-untyped-def]
+def rounds(make_run: MakeRun, seed: int, ways: list[str]) -> FaultRun:
     run: FaultRun = make_run(5, "second worker comes and goes", seed)
     rng, records = random.Random(seed), population(60_000, seed)
     run.top_up(records, 1_500)
@@ -89,7 +89,7 @@ def rounds(make_run, seed: int, ways: list[str]) -> FaultRun:  # type: ignore[no
     return run
 
 
-def test_a_zombie_and_a_leaver_lose_nothing_and_double_nothing(make_run) -> None:  # type: ignore[no-untyped-def]
+def test_a_zombie_and_a_leaver_lose_nothing_and_double_nothing(make_run: MakeRun) -> None:
     """The short selection: one pause past the session, one orderly stop."""
     run = rounds(make_run, 51, ["pause", "term"])
 
@@ -97,7 +97,7 @@ def test_a_zombie_and_a_leaver_lose_nothing_and_double_nothing(make_run) -> None
 
 
 @pytest.mark.faults
-def test_many_rebalances_lose_nothing_and_double_nothing(make_run) -> None:  # type: ignore[no-untyped-def]
+def test_many_rebalances_lose_nothing_and_double_nothing(make_run: MakeRun) -> None:
     """Every way in turn, shuffled by the seed."""
     ways = [WAYS[i % len(WAYS)] for i in range(ROUNDS)]
     random.Random(52).shuffle(ways)

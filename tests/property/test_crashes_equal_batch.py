@@ -134,7 +134,7 @@ def test_final_rows_equal_the_batch_whatever_happens(found: tuple[list[Event], W
 class CommitsBeforeTheInsert(Pipeline):
     async def _deliver(self, batch: Batch, seconds: Any, fail_stop: Callable[[BaseException], None]) -> None:
         consumer = self._consumer()
-        real, self._consumer = self._consumer, lambda: _Committed()
+        real, self._consumer = self._consumer, _Committed
         try:
             await consumer.finish(batch.epoch)
             await super()._deliver(batch, seconds, fail_stop)
@@ -165,7 +165,7 @@ class ReadsOnlyTheStore(Pipeline):
     """Epochs at once: what the one before has changed is not seen."""
 
     @property
-    def _not_stored(self) -> dict[int, dict[bytes, bytes | None]]:  # type: ignore[override]
+    def _not_stored(self) -> dict[int, dict[bytes, bytes | None]]:
         return {}
 
     @_not_stored.setter
@@ -176,7 +176,7 @@ class ReadsOnlyTheStore(Pipeline):
 class TakesWhatComes(ModelConsumer):
     """No chain."""
 
-    def begin(self, epoch: Epoch) -> bool:  # type: ignore[override]
+    def begin(self, epoch: Epoch) -> bool:
         self._tail.update(epoch.end)
         self._in_flight += 1
         self.idle.clear()

@@ -5,7 +5,8 @@ effect it has is a *step*, and a life may end before any of them; once it has en
 more, whatever its tasks still try. The chain check and the order changelog-then-store are the product's own code
 (``transport.Consumer.begin`` and ``finish``, ``DurableState``); threads are replaced by calls that the script orders.
 
-Each step is atomic, as its original is: one changelog transaction, one WriteBatch, one insert into one table, one commit.
+Each step is atomic, as its original is: one changelog transaction, one WriteBatch, one insert into one table, one
+commit.
 """
 
 from __future__ import annotations
@@ -277,7 +278,7 @@ async def live(world: World, protocol: Protocol) -> None:
 
 
 def _act(world: World, consumer: ModelConsumer, threads: Scheduled) -> None:
-    """One thing that happens next: a call returns, an epoch is fetched, lost on the way, or made void by a rebalance."""
+    """What happens next: a call returns, an epoch is fetched, lost on the way, or made void by a rebalance."""
     kind = world.script.choose(8)
     if threads.pending and kind < 4:
         threads.run(world.script.choose(len(threads.pending)))

@@ -55,9 +55,7 @@ class Ledger:
             }
         )
         for count, record in enumerate(records, 1):
-            producer.produce(
-                stream.topics[record.kind], record.value, record.key, on_delivery=self._entry(record)
-            )
+            producer.produce(stream.topics[record.kind], record.value, record.key, on_delivery=self._entry(record))
             if count % 2_000 == 0:
                 producer.poll(0)
         assert producer.flush(90) == 0, "the broker did not answer for all records"
@@ -84,14 +82,13 @@ class Ledger:
     def spend_keys(self) -> set[tuple[int, str, str, str]]:
         """Keys of ``spend``: of two reports for one key the later one stays."""
         events = (a.record.event for a in self.acked)
-        return {
-            (e.spend_day, e.channel, e.campaign or "", e.source or "") for e in events if isinstance(e, SpendEvent)
-        }
+        return {(e.spend_day, e.channel, e.campaign or "", e.source or "") for e in events if isinstance(e, SpendEvent)}
 
     def events_of(self) -> dict[str, set[str]]:
         """Event ids by customer: what each journey must consist of."""
         found: dict[str, set[str]] = defaultdict(set)
-        for event in (*self.touches(), *self.conversions()):
+        events: list[TouchpointEvent | ConversionWireEvent] = [*self.touches(), *self.conversions()]
+        for event in events:
             found[event.customer_id].add(event.event_id)
         return dict(found)
 

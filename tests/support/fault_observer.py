@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import rocksdict
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -126,8 +126,9 @@ class Observer:
                 if error is None:
                     self._keep(message)
                 elif error.code() == KafkaError._PARTITION_EOF:
-                    at_end.add(message.partition())
-                    self._read_to[message.partition()] = message.offset()
+                    partition, offset = cast(int, message.partition()), cast(int, message.offset())
+                    at_end.add(partition)
+                    self._read_to[partition] = offset
                 else:
                     raise KafkaException(error)
         reader.close()
@@ -169,7 +170,7 @@ class Observer:
     def _query(self, text: str) -> list[tuple[Any, ...]]:
         if " attributions FINAL" in text and not self.is_replacing():
             text = text.replace(" FINAL", "")
-        return list(self._client.query(text, parameters={"run": self.run_id}).result_rows)
+        return [tuple(row) for row in self._client.query(text, parameters={"run": self.run_id}).result_rows]
 
     def is_replacing(self) -> bool:
         """Whether ``attributions`` has the engine of the migrations (one control takes it away)."""

@@ -97,9 +97,7 @@ def expected_sums(rows: dict[Key, Row]) -> dict[DayKey, DaySum]:
     sums: dict[DayKey, tuple[int, int, float]] = defaultdict(lambda: (0, 0, 0.0))
     for (model, _), row in rows.items():
         day = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=row.converted_at_us)).date()
-        for (touch_id, _, channel, campaign), weight, micros in zip(
-            row.touches, row.weights, row.micros, strict=True
-        ):
+        for (touch_id, _, channel, campaign), weight, micros in zip(row.touches, row.weights, row.micros, strict=True):
             key = DayKey(day, model, channel, campaign, row.currency, row.conversion_type)
             value, count, conversions = sums[key]
             sums[key] = (value + micros, count + (weight != 0 and touch_id != ""), conversions + weight)

@@ -96,7 +96,7 @@ def matrix(results: list[Result]) -> str:
 
 def _cell(runs: list[Result], name: str) -> str:
     checked = [run for run in runs if name in run.violations]
-    return f"{sum(bool(run.violations[name]) for run in checked)}/{len(checked)}" if checked else "–"
+    return f"{sum(bool(run.violations[name]) for run in checked)}/{len(checked)}" if checked else "-"
 
 
 def _counts(runs: list[Result]) -> str:
@@ -109,7 +109,7 @@ def _counts(runs: list[Result]) -> str:
 def _seeds(runs: list[Result]) -> str:
     seeds = sorted({run.seed for run in runs})
     is_range = len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1))
-    return f"{seeds[0]}–{seeds[-1]}" if is_range else ", ".join(map(str, seeds))
+    return f"{seeds[0]}-{seeds[-1]}" if is_range else ", ".join(map(str, seeds))
 
 
 if __name__ == "__main__":

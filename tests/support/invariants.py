@@ -109,13 +109,15 @@ def final_violations(
 
 def each_record_has_one_fate(ledger: Ledger, observer: Observer) -> list[str]:
     """I1. Facts are the valid events, each once; dead letters are the malformed records, bytes unchanged."""
-    valid = {e.event_id for e in (*ledger.touches(), *ledger.conversions())}
+    valid = {e.event_id for e in ledger.touches()} | {e.event_id for e in ledger.conversions()}
     facts = observer.facts()
     found = _some("events lost", valid - facts.keys()) + _some("events from nowhere", facts.keys() - valid)
     found += _some("events doubled", [event for event, count in facts.items() if count > 1])
     spend = Counter(observer.spend_keys())
     found += _some("spend lost", ledger.spend_keys() - spend.keys())
-    found += _some("spend doubled or from nowhere", [k for k, n in spend.items() if n > 1 or k not in ledger.spend_keys()])
+    found += _some(
+        "spend doubled or from nowhere", [k for k, n in spend.items() if n > 1 or k not in ledger.spend_keys()]
+    )
     letters = {}
     for key, value, headers in observer.stream.dead_letters():
         place = (headers["dlq.topic"], int(headers["dlq.partition"]), int(headers["dlq.offset"]))
@@ -165,7 +167,9 @@ def stores_agree(ledger: Ledger, observer: Observer, stores: Iterable[int]) -> l
     """I6. Bytes of store and changelog are equal, and each journey consists of the events that were acknowledged."""
     durable, stored, want = observer.durable(), observer.stored(stores), ledger.events_of()
     rebuilt = observer.changelog
-    found = _some("store without", rebuilt.keys() - stored.keys()) + _some("store too many", stored.keys() - rebuilt.keys())
+    found = _some("store without", rebuilt.keys() - stored.keys()) + _some(
+        "store too many", stored.keys() - rebuilt.keys()
+    )
     found += _some("store differs", [k for k in rebuilt.keys() & stored.keys() if rebuilt[k] != stored[k]])
     wrong = [c for c in want.keys() | durable.keys() if want.get(c, set()) != durable.get(c, set())]
     return found + _some("journeys wrong", wrong)

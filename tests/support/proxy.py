@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Self, TypeAlias
 from urllib.parse import unquote_plus, urlsplit
 
 Action: TypeAlias = Literal["pass", "refuse", "cut", "delay", "lose"]
@@ -34,7 +34,7 @@ class Proxy:
         self.plan: Callable[[str], Action] = lambda _: "pass"
         self.done: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._server: ThreadingHTTPServer | None = None
+        self._server: _Server | None = None
         self._port = 0
 
     @property
@@ -66,7 +66,7 @@ class Proxy:
             self.done[action] += 1
         return action
 
-    def __enter__(self) -> Proxy:
+    def __enter__(self) -> Self:
         self.up()
         return self
 

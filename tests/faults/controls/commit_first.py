@@ -11,9 +11,10 @@ from stream_app.pipeline import Batch, Pipeline
 
 
 async def deliver(
-    self: Pipeline, batch: Batch, _seconds: tuple[float, float], fail_stop: Callable[[BaseException], None]
+    self: Pipeline, batch: Batch, seconds: tuple[float, float], fail_stop: Callable[[BaseException], None]
 ) -> None:
     """Offsets, then rows."""
+    del seconds
     try:
         await self._consumer().finish(batch.epoch)
         failpoints.passed("after_commit")

@@ -1,4 +1,4 @@
-"""Control d: a worker with two epochs in work at once: neither sees what the other changes, and they end in any order."""
+"""Control d: a worker with two epochs in work at once: neither sees what the other changes, each ends when it does."""
 
 from __future__ import annotations
 
