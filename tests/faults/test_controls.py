@@ -7,16 +7,19 @@ and must break an invariant. A control that passes is a failure: it would mean t
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from fault_run import FaultRun, MakeRun, population
+from loadgen.records import Record
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
 FOLDER = Path(__file__).parent / "controls"
-RECORDS = 2_000
+RECORDS = 3_000
+HALF = RECORDS // 2
 SEED = 61
 
 #: Lives of the worker, in order: where each of them is killed. The last life loses an epoch on its way and goes on.
@@ -36,25 +39,35 @@ CONTROLS = {
 PLAIN_TABLE = "CREATE TABLE plain AS attributions ENGINE = MergeTree ORDER BY (run_id, model, conversion_id)"
 
 
-def play(run: FaultRun, kills: tuple[str, ...]) -> None:
-    """All lives, then the end of the input."""
+def play(run: FaultRun, kills: tuple[str, ...], send_rest: Callable[[], None]) -> None:
+    """All lives; then the rest of the input, so that every partition goes on behind the lost epoch."""
     for failpoint in kills:
         run.start(failpoints=failpoint)
         assert run.wait_dead() == -signal.SIGKILL, run.stream.log_tail()
         run.count("kills")
         run.count("records replayed", run.watch.sample())
-    run.finish(failpoints=LOSS)
+    run.start(failpoints=LOSS)
+    run.wait_for_epochs(3)
     run.count("epochs lost on the way")
+    send_rest()
+    run.finish()
 
 
 def test_the_real_worker_passes_what_the_controls_fail(make_run: MakeRun) -> None:
     """The whole script, and a second replay."""
     run = make_run(1, "script of the controls", SEED)
-    run.send(population(RECORDS, SEED))
-    play(run, KILLS)
+    records = population(RECORDS, SEED)
+    run.send(records[:HALF])
+    play(run, KILLS, lambda: run.send(records[HALF:]))
 
     assert run.judge(replay=True).broken == [], run.result.violations
     assert "it will be read again" in (run.stream.folder / "worker-0.log").read_text(), "no epoch was lost"
+
+
+def send_crc32(run: FaultRun, records: Sequence[Record]) -> None:
+    """Touchpoints as everybody, conversions with librdkafka's own partitioner."""
+    run.send([r for r in records if r.kind != "conversion"])
+    run.send([r for r in records if r.kind == "conversion"], partitioner="consistent_random")
 
 
 @pytest.mark.parametrize("control", CONTROLS)
@@ -63,14 +76,11 @@ def test_a_control_is_detected(make_run: MakeRun, control: str) -> None:
     program, kills, speaks_of_it = CONTROLS[control]
     run = make_run(1, "control", SEED, control=control, program=(str(FOLDER / program), "worker") if program else ())
     records = population(RECORDS, SEED)
+    send = send_crc32 if control == "f" else FaultRun.send
     if control == "e":
         run.observer.client.command(PLAIN_TABLE)
         run.observer.client.command("EXCHANGE TABLES plain AND attributions")
-    if control == "f":
-        run.send([r for r in records if r.kind != "conversion"])
-        run.send([r for r in records if r.kind == "conversion"], partitioner="consistent_random")
-    else:
-        run.send(records)
-    play(run, kills)
+    send(run, records[:HALF])
+    play(run, kills, lambda: send(run, records[HALF:]))
 
     assert speaks_of_it & set(run.judge().broken), f"control {control} passed: {run.result.violations}"

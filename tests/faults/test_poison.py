@@ -55,18 +55,21 @@ def poisons() -> list[Record]:
     return found
 
 
-def timed(number: int, occurred_at: Any, at_s: int) -> Record:
+def timed(number: int, occurred_at: Any, at_s: int, customer: str = "mallory") -> Record:
     """A valid touchpoint whose time has another form."""
-    event = TouchpointEvent(f"timed-{number}", "mallory", at_s * 1_000_000, "Email")
-    wire = {"event_id": event.event_id, "customer_id": "mallory", "occurred_at": occurred_at, "channel": "Email"}
-    return Record("touchpoint", "", b"mallory", json.dumps(wire).encode(), False, None, event)
+    event = TouchpointEvent(f"timed-{number}", customer, at_s * 1_000_000, "Email")
+    wire = {"event_id": event.event_id, "customer_id": customer, "occurred_at": occurred_at, "channel": "Email"}
+    return Record("touchpoint", "", customer.encode(), json.dumps(wire).encode(), False, None, event)
 
 
 def skewed_times() -> list[Record]:
-    """Seconds, milliseconds and microseconds mean the same; a year ahead is implausible, a year ago is fine."""
+    """Seconds, milliseconds and microseconds mean the same; a year ahead is implausible, a year ago is fine.
+
+    The old one is of a customer of its own: behind newer events it would be too late, or leave the journey again.
+    """
     ahead = json.dumps(body(9, occurred_at=f"{2027 + 1}-01-01T00:00:00Z")).encode()
     return [
-        timed(1, AT_S - YEAR_S, AT_S - YEAR_S),
+        timed(1, AT_S - YEAR_S, AT_S - YEAR_S, "trent"),
         timed(2, AT_S, AT_S),
         timed(3, (AT_S + 1) * 1_000, AT_S + 1),
         timed(4, (AT_S + 2) * 1_000_000, AT_S + 2),

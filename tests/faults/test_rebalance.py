@@ -40,22 +40,16 @@ def wait_served(run: FaultRun, index: int, count: int) -> None:
         time.sleep(0.02)
 
 
-def epochs(run: FaultRun, index: int) -> int:
-    """Epochs that a worker has committed."""
-    log = run.stream.folder / f"worker-{index}.log"
-    return log.read_text().count("Epoch of") if log.exists() else 0
-
-
 def one_round(run: FaultRun, way: str, rng: random.Random) -> None:
     """The second worker comes, works and goes."""
-    before = epochs(run, 1)
+    before = run.epochs(1)
     run.start(1)
     if way != "kill in recovery":
         wait_served(run, 1, 2)
         wait_served(run, 0, 2)
         run.count("rebalances")
         deadline = time.monotonic() + 60
-        while epochs(run, 1) == before:
+        while run.epochs(1) == before:
             assert time.monotonic() < deadline, f"the second worker did nothing\n{run.stream.log_tail()}"
             time.sleep(0.02)
         run.count("rounds in which both worked")

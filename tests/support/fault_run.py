@@ -93,7 +93,9 @@ class FaultRun:
         self.count("events acknowledged", self.ledger.send(self.stream, records, partitioner=partitioner))
 
     def count(self, what: str, number: int = 1) -> None:
-        """Add to a count of the result."""
+        """Add to a count of the result; what never happened is not in it."""
+        if not number:
+            return
         self.result.counts[what] = self.result.counts.get(what, 0) + number
 
     # -- workers ---------------------------------------------------------------------------------
@@ -147,6 +149,18 @@ class FaultRun:
             assert time.monotonic() < deadline, f"lag {lag} after {timeout} s\n{self.stream.log_tail()}"
             time.sleep(0.02)
         assert lag > 0, "everything was read before the fault: nothing would be proven"
+
+    def epochs(self, index: int = 0) -> int:
+        """Epochs that the workers of a number have committed, all lives together."""
+        log = self.stream.folder / f"worker-{index}.log"
+        return log.read_text().count("Epoch of") if log.exists() else 0
+
+    def wait_for_epochs(self, more: int, index: int = 0, timeout: float = 60) -> None:
+        """Wait until a worker has committed so many more epochs."""
+        enough, deadline = self.epochs(index) + more, time.monotonic() + timeout
+        while self.epochs(index) < enough:
+            assert time.monotonic() < deadline, f"worker {index} does nothing\n{self.stream.log_tail()}"
+            time.sleep(0.02)
 
     def stop_all(self) -> list[int]:
         """SIGTERM to every worker; returns exit codes."""
