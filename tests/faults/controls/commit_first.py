@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from mode import get_logger
+
 from cli.__main__ import main
 from stream_app import failpoints
 from stream_app.pipeline import Batch, Pipeline
+
+logger = get_logger(__name__)
 
 
 async def deliver(
@@ -20,6 +24,7 @@ async def deliver(
         failpoints.passed("after_commit")
         await asyncio.get_running_loop().run_in_executor(self._threads, self._write_rows, batch)
         failpoints.passed("after_insert")
+        logger.info("Epoch of %d records", len(batch.epoch))
     except Exception as error:  # noqa: BLE001  # as the real one
         fail_stop(error)
 
