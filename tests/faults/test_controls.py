@@ -18,8 +18,8 @@ from loadgen.records import Record
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse, pytest.mark.timeout(300)]
 
 FOLDER = Path(__file__).parent / "controls"
-RECORDS = 3_000
-HALF = RECORDS // 2
+RECORDS = 3_600
+HALF = 2_400  # enough for all lives; the rest is sent behind the loss
 SEED = 61
 
 #: Lives of the worker, in order: where each of them is killed. The last life loses an epoch on its way and goes on.

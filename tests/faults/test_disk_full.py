@@ -7,6 +7,7 @@ ClickHouse engine is only tested where mounting is allowed; the results say whic
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import subprocess
@@ -32,24 +33,19 @@ class SmallDisk:
         command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
         self.is_mounted = subprocess.run(command, check=False, capture_output=True).returncode == 0
 
-    @property
-    def filler(self) -> Path:
-        return self.folder / "filler"
-
     def fill(self) -> None:
-        """Take all that is left."""
-        with self.filler.open("wb") as file:
-            block = 1 << 20
+        """Take all that is left; RocksDB may have reserved the rest already."""
+        block = 1 << 20
+        with contextlib.suppress(OSError), (self.folder / "filler").open("wb", buffering=0) as file:
             while block:
                 try:
                     file.write(b"\0" * block)
-                    file.flush()
                 except OSError:
                     block //= 16
 
-    def free(self) -> None:
-        """Give it back."""
-        self.filler.unlink()
+    def grow(self) -> None:
+        """Make room: a larger disk."""
+        subprocess.run(["mount", "-o", "remount,size=1g", str(self.folder)], check=True)
 
     def unmount(self) -> None:
         """Away with it."""
@@ -89,7 +85,7 @@ def test_a_worker_without_disk_space_stops_and_resumes(
     run.watch.sample()
     left = run.lag()
     if disk.is_mounted:
-        disk.free()
+        disk.grow()
     run.finish()
 
     assert code == FAIL_STOP, run.stream.log_tail()
@@ -113,7 +109,7 @@ def test_clickhouse_without_disk_space_is_waited_for(
         disk.fill()
         run.count("ClickHouse disks filled (tmpfs)")
         stalled_at = wait_for_stall(run)
-        disk.free()
+        disk.grow()
         run.finish()
         run.count("worker exits while ClickHouse was full", len([c for c in run.stream.exits if c]))
         result = run.judge()
