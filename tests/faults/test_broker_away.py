@@ -68,13 +68,13 @@ def with_outages(make_run: MakeRun, broker: Broker, seed: int, kills: int, pause
     return run
 
 
-def test_a_killed_broker_loses_nothing_and_doubles_nothing(make_run: MakeRun, broker: Broker) -> None:
+def test_a_killed_broker_loses_nothing_and_doubles_nothing(broker: Broker, make_run: MakeRun) -> None:
     """The short selection: one kill."""
     assert with_outages(make_run, broker, 31, 1, []).result.counts["broker kills"] == 1
 
 
 @pytest.mark.faults
-def test_many_broker_outages_lose_nothing_and_double_nothing(make_run: MakeRun, broker: Broker) -> None:
+def test_many_broker_outages_lose_nothing_and_double_nothing(broker: Broker, make_run: MakeRun) -> None:
     """Kills and pauses, one of them longer than every session and most timeouts."""
     run = with_outages(make_run, broker, 32, KILLS, [3.0, 5.0, 30.0])
 

@@ -11,6 +11,8 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
+from itertools import islice
 
 import pytest
 
@@ -31,50 +33,73 @@ def served(run: FaultRun, index: int) -> set[int]:
     return set(found["partitions"])
 
 
-def wait_served(run: FaultRun, index: int, count: int) -> None:
-    """Until a worker serves so many partitions; whoever ends meanwhile is restarted."""
-    deadline = time.monotonic() + 90
-    while len(served(run, index)) != count:
-        run.supervise()
-        assert time.monotonic() < deadline, f"worker {index}: {served(run, index)}\n{run.stream.log_tail()}"
-        time.sleep(0.02)
+class Rounds:
+    """The stream under a steady load, and the second worker that comes and goes."""
 
+    def __init__(self, run: FaultRun, seed: int) -> None:
+        self.run, self.rng = run, random.Random(seed)
+        self._records = iter(population(90_000, seed))
 
-def one_round(run: FaultRun, way: str, rng: random.Random) -> None:
-    """The second worker comes, works and goes."""
-    before = run.epochs(1)
-    run.start(1)
-    if way != "kill in recovery":
-        wait_served(run, 1, 2)
-        wait_served(run, 0, 2)
+    def feed(self, count: int = 60) -> None:
+        """A little more to do."""
+        self.run.send(list(islice(self._records, count)))
+
+    def wait(self, what: str, is_so: Callable[[], bool], timeout: float = 90) -> None:
+        """Under load, until something is so; whoever ends meanwhile is restarted."""
+        deadline = time.monotonic() + timeout
+        while not is_so():
+            assert time.monotonic() < deadline, f"not in time: {what}\n{self.run.stream.log_tail()}"
+            self.run.supervise()
+            self.feed()
+            time.sleep(0.2)
+
+    def wait_served(self, index: int, count: int) -> None:
+        """Until a worker serves so many partitions."""
+        self.wait(f"worker {index} serves {count}", lambda: len(served(self.run, index)) == count)
+
+    def one(self, way: str) -> None:
+        """The second worker comes, works and goes."""
+        run, before = self.run, self.run.epochs(1)
+        run.start(1)
+        if way == "kill in recovery":
+            time.sleep(self.rng.uniform(1.5, 3.5))
+        else:
+            self.wait_served(1, 2)
+            self.wait_served(0, 2)
+            run.count("rebalances")
+            self.wait("the second worker works", lambda: run.epochs(1) > before)
+            run.count("rounds in which both worked")
+        if way == "pause":
+            self._pause()
+        if 1 in run.stream.workers:
+            run.stream.stop(1, signal.SIGTERM if way == "term" else signal.SIGKILL)
+        self.wait_served(0, 4)
         run.count("rebalances")
-        deadline = time.monotonic() + 60
-        while run.epochs(1) == before:
-            assert time.monotonic() < deadline, f"the second worker did nothing\n{run.stream.log_tail()}"
-            time.sleep(0.02)
-        run.count("rounds in which both worked")
-    else:
-        time.sleep(rng.uniform(1.5, 3.5))
-    if way == "pause":
+        run.count(f"left by {way}")
+
+    def _pause(self) -> None:
+        """Past the session, with work in hand; then it comes back, and ends itself or joins again."""
+        run = self.run
+        self.feed(600)
         run.stream.send(1, signal.SIGSTOP)
-        wait_served(run, 0, 4)
+        self.wait_served(0, 4)
         run.stream.send(1, signal.SIGCONT)
-        time.sleep(SESSION_S / 2)
-    run.stream.stop(1, signal.SIGTERM if way == "term" else signal.SIGKILL)
-    wait_served(run, 0, 4)
-    run.count("rebalances")
-    run.count(f"left by {way}")
+        deadline = time.monotonic() + 3 * SESSION_S
+        while run.stream.workers[1].poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if run.stream.workers[1].poll() is not None:
+            run.stream.exits.append(run.stream.workers.pop(1).returncode)
+            run.count("zombies that ended themselves")
 
 
 def rounds(make_run: MakeRun, seed: int, ways: list[str]) -> FaultRun:
     run: FaultRun = make_run(5, "second worker comes and goes", seed)
-    rng, records = random.Random(seed), population(60_000, seed)
-    run.top_up(records, 1_500)
+    work = Rounds(run, seed)
+    work.feed(1_500)
     run.start(0)
-    wait_served(run, 0, 4)
+    work.wait_served(0, 4)
     for way in ways:
-        run.top_up(records, 2_000)
-        one_round(run, way, rng)
+        work.one(way)
         run.watch.sample()
     run.finish()
     text = (run.stream.folder / "worker-1.log").read_text()

@@ -53,7 +53,7 @@ def is_in_changelog(run: FaultRun, key: bytes) -> bool:
     return key in fresh._changed
 
 
-def test_a_stale_directory_does_not_bring_deleted_keys_back(make_run: MakeRun, broker: Broker) -> None:
+def test_a_stale_directory_does_not_bring_deleted_keys_back(broker: Broker, make_run: MakeRun) -> None:
     """Another owner deletes a journey, compaction drops even the tombstone, then the old directory returns."""
     run: FaultRun = make_run(10, "stale directory", 91, bootstrap=broker.bootstrap)
     changelog = f"{run.stream.group}-journeys-changelog"

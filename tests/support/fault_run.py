@@ -74,9 +74,13 @@ class FaultRun:
         self._env: dict[int, Mapping[str, str]] = {}
         self._began = time.monotonic()
         self._sent = 0
+        self._is_closed = False
 
     def close(self) -> None:
-        """End everything."""
+        """End everything; once is enough."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         self.observer.close()
         self.stream.close()
 
@@ -141,6 +145,12 @@ class FaultRun:
             assert time.monotonic() < deadline, f"lag {lag} after {timeout} s\n{self.stream.log_tail()}"
             time.sleep(0.1)
 
+    def _drain_a_while(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while self.lag() and time.monotonic() < deadline:
+            self.supervise()
+            time.sleep(0.1)
+
     def wait_in_flight(self, *, below: int, timeout: float = 90) -> None:
         """Supervise until the lag is below a number and work is left: a fault now hits work in flight."""
         deadline = time.monotonic() + timeout
@@ -167,10 +177,14 @@ class FaultRun:
         return [self.stream.stop(index) for index in sorted(self.stream.workers)]
 
     # -- verdict ---------------------------------------------------------------------------------
-    def finish(self, index: int = 0, *, failpoints: str = "") -> None:
-        """A last worker reads what is left, with larger epochs, and is stopped."""
+    def finish(self, index: int = 0) -> None:
+        """A worker reads what is left and is stopped. A control gets 20 s: it may never come to the end (I9)."""
         if index not in self.stream.workers:
-            self.start(index, failpoints=failpoints)
+            self.start(index)
+        if self.result.control:
+            self._drain_a_while(20)
+            self.stop_all()
+            return
         self.drain()
         codes = self.stop_all()
         assert set(codes) == {0}, f"exit codes {codes}\n{self.stream.log_tail()}"
