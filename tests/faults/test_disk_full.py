@@ -93,30 +93,42 @@ def test_a_worker_without_disk_space_stops_and_resumes(
     assert run.judge(replay=True).broken == [], run.result.violations
 
 
-def test_clickhouse_without_disk_space_is_waited_for(
-    make_run: MakeRun, new_database: Callable[[str], str], small_disk: Callable[[str, int], SmallDisk], tmp_path: Path
-) -> None:
-    """The worker waits with its rows in hand, commits nothing, makes no dead letters, and goes on."""
+@pytest.fixture
+def small_engine(
+    small_disk: Callable[[str, int], SmallDisk], tmp_path: Path
+) -> Iterator[tuple[SmallDisk, ClickHouse] | None]:
+    """An engine on a small disk; None where mounting is not allowed."""
     disk = small_disk("engine", 192)
     if not disk.is_mounted:
-        assert os.geteuid() != 0, "root, but not allowed to mount: this fault cannot be made here"
+        yield None
         return
     with ClickHouse(disk.folder / "data", log=tmp_path / "engine.log") as engine:
-        run: FaultRun = make_run(7, "disk full under ClickHouse", 82, url=engine.url, database=new_database(engine.url))
-        run.send(population(6_000, 82))
-        run.start()
-        run.wait_in_flight(below=5_500)
-        disk.fill()
-        run.count("ClickHouse disks filled (tmpfs)")
-        stalled_at = wait_for_stall(run)
-        disk.grow()
-        run.finish()
-        run.count("worker exits while ClickHouse was full", len([c for c in run.stream.exits if c]))
-        result = run.judge()
+        yield disk, engine
 
-        assert stalled_at > 0, "the full disk held nobody up"
-        assert result.broken == [], result.violations
-        run.close()
+
+def test_clickhouse_without_disk_space_is_waited_for(
+    small_engine: tuple[SmallDisk, ClickHouse] | None, new_database: Callable[[str], str], make_run: MakeRun
+) -> None:
+    """The worker waits with its rows in hand, commits nothing, makes no dead letters, and goes on."""
+    if small_engine is None:
+        assert os.geteuid() != 0, "root, but not allowed to mount: this fault cannot be made here"
+        return
+    disk, engine = small_engine
+    run: FaultRun = make_run(7, "disk full under ClickHouse", 82, url=engine.url, database=new_database(engine.url))
+    records = population(6_000, 82)
+    run.send(records[:2_000])
+    run.start()
+    run.drain()
+    disk.fill()
+    run.count("ClickHouse disks filled (tmpfs)")
+    run.send(records[2_000:])
+    stalled_at = wait_for_stall(run)
+    disk.grow()
+    run.finish()
+    run.count("worker exits while ClickHouse was full", len([c for c in run.stream.exits if c]))
+
+    assert stalled_at > 0, "the full disk held nobody up"
+    assert run.judge().broken == [], run.result.violations
 
 
 def wait_for_stall(run: FaultRun) -> int:

@@ -10,6 +10,7 @@ from stream_app.pipeline import Pipeline
 from stream_app.transport import Epoch
 
 PLACES = asyncio.Semaphore(2)
+ONE_TRANSACTION = asyncio.Lock()  # the producer refuses a second one; what is written was computed before
 TASKS: set[asyncio.Task[None]] = set()
 
 
@@ -28,7 +29,8 @@ async def work(self: Pipeline, epoch: Epoch, fail_stop: Callable[[BaseException]
     """All steps of one epoch."""
     try:
         batch = await self._computed(epoch)
-        await self._make_durable(batch)
+        async with ONE_TRANSACTION:
+            await self._make_durable(batch)
         await self._deliver(batch, (0.0, 0.0), fail_stop)
     except Exception as error:  # noqa: BLE001  # as the real one
         fail_stop(error)
