@@ -38,6 +38,7 @@ def worker(
     from cli.run_settings import RunSettingsError
     from clickhouse.errors import StoreError
     from clickhouse.settings import ClickHouseSettings
+    from stream_app.failpoints import FailpointError
     from stream_app.settings import WorkerSettings
     from stream_app.settings_errors import explain
     from stream_app.topics import TopicError
@@ -55,6 +56,8 @@ def worker(
         follower.start()
     try:
         run_worker(settings, clickhouse, ready_dir=base.data_dir)
+    except FailpointError as error:
+        _fail(str(error), 2)
     except TopicError as error:
         _fail(str(error), 1)
     except SystemExit:

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from embedded.sql import Statement
 
 UNKNOWN_SETTING: Final = 115
+NOT_ENOUGH_SPACE: Final = 243
 SESSION_NOT_FOUND: Final = 372
 SESSION_IS_LOCKED: Final = 373
+#: Left free for merges and logs: below it, inserts are refused.
+_DISK_RESERVE: Final = 16 << 20
 READ_ONLY_BUT_SETTINGS: Final = 2  # readonly=2: no changes to data, but settings may be set
 
 #: Server settings, of merges above all.
@@ -111,6 +114,7 @@ class Engine:
         make: Any = Session  # untyped
         self._open: Callable[[], Any] = lambda: make(f"{path}?config-file={_CONFIG}")
         path.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._anchor = self._open()  # keeps the engine up between calls
         memory = max_memory_bytes or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
         self._defaults = {
@@ -147,7 +151,7 @@ class Engine:
             started = time.perf_counter_ns()
             try:
                 self._set_up(session, call)
-                answer = _insert(session, call) if call.statement.data_format else _query(session, call)
+                answer = self._insert(session, call) if call.statement.data_format else _query(session, call)
             except EngineError:
                 raise
             except Exception as error:  # noqa: BLE001 - chDB raises several kinds, all with the engine's text
@@ -213,6 +217,31 @@ class Engine:
                 raise self.error(SESSION_IS_LOCKED, text)
             return found
 
+    def _insert(self, session: Any, call: Call) -> Answer:
+        stream = session.send_insert(call.statement.text, call.statement.data_format)
+        size = 0
+        try:
+            for piece in filter(None, call.data):
+                stream.append(piece)
+                size += len(piece)
+            self._require_room(size)
+            done = stream.finish()
+        except BaseException:
+            with contextlib.suppress(Exception):  # the first error is the one to tell
+                stream.cancel()
+            raise
+        rows, size = done.rows_written, done.bytes_written
+        return Answer(read_rows=rows, read_bytes=size, written_rows=rows, written_bytes=size)
+
+    def _require_room(self, size: int) -> None:
+        """A streamed insert into a full disk is answered with success by chDB, and nothing is stored."""
+        disk = os.statvfs(self._path)
+        free, needed = disk.f_bavail * disk.f_frsize, _DISK_RESERVE + 2 * size
+        if free < needed:
+            raise self.error(
+                NOT_ENOUGH_SPACE, f"Cannot reserve {needed} bytes, not enough space: {free} bytes are free"
+            )
+
     def error(self, code: int, message: str) -> EngineError:
         """An error of ours in the engine's words."""
         name = self._error_names.get(code, "UNKNOWN_EXCEPTION")
@@ -245,20 +274,6 @@ def _query(session: Any, call: Call) -> Answer:
         written_bytes=result.bytes_written(),
         result_rows=result.rows_read(),
     )
-
-
-def _insert(session: Any, call: Call) -> Answer:
-    stream = session.send_insert(call.statement.text, call.statement.data_format)
-    try:
-        for piece in filter(None, call.data):
-            stream.append(piece)
-        done = stream.finish()
-    except BaseException:
-        with contextlib.suppress(Exception):  # the first error is the one to tell
-            stream.cancel()
-        raise
-    rows, size = done.rows_written, done.bytes_written
-    return Answer(read_rows=rows, read_bytes=size, written_rows=rows, written_bytes=size)
 
 
 def _state(session: Any, call: Call) -> list[str]:

@@ -28,6 +28,7 @@ from mode import get_logger
 from attribution.types import ConversionCredits
 from schemas.codec import Rejected, SchemaSourceUnavailableError
 from schemas.events import ConversionWireEvent, IdentityEvent, SpendEvent, TouchpointEvent
+from stream_app import failpoints
 from stream_app.decoding import Decoded, Decoder, Sources
 from stream_app.handovers import Notice
 from stream_app.journeys import Erased, JourneyStep, PartitionResult, State
@@ -189,7 +190,9 @@ class Pipeline:
             began = time.perf_counter()
             await asyncio.get_running_loop().run_in_executor(self._threads, self._write_rows, batch)
             inserted = time.perf_counter()
+            failpoints.passed("after_insert")
             await self._consumer().finish(batch.epoch)
+            failpoints.passed("after_commit")
             logger.info(
                 "Epoch of %d records, %d conversions attributed, %d rejected: computed in %.3f s, durable %.3f, "
                 "inserted %.3f, committed %.3f",

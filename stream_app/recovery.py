@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,6 +21,7 @@ from mode import Service, get_logger
 
 from stream_app.changelog import PartitionLog, StaleStateError, restore
 from stream_app.tables import JourneyTable
+from stream_app.topics import tombstone_retention_ms
 
 logger = get_logger(__name__)
 
@@ -93,6 +95,8 @@ class FencedRecovery(Recovery):
         log.acquire()
         journeys: JourneyTable = app.journeys
         state = journeys.partition(partition)
+        # half of it: compaction counts from a later moment, clocks may differ
+        kept_ms = tombstone_retention_ms(settings.bootstrap_servers, topic) // 2
         while True:
             try:
                 count = restore(
@@ -102,6 +106,7 @@ class FencedRecovery(Recovery):
                     after=state.changelog_offset(),
                     apply=state.write,
                     is_cancelled=cancelled.is_set,
+                    all_kept_since_ms=time.time_ns() // 1_000_000 - kept_ms,
                 )
             except StaleStateError as error:
                 logger.warning("%s: local state is wiped and restored", error)

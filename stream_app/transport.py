@@ -22,6 +22,7 @@ from faust.types import TP
 from mode import get_logger
 
 from schemas.records import RawRecord
+from stream_app import failpoints
 from stream_app.alignment import Alignment
 from stream_app.fetch import ConsumerThread
 
@@ -205,7 +206,7 @@ class Consumer(driver.Consumer):
         """Hand over what is due through the one channel; its bounded queue is the last backpressure."""
         chunks, start = self.alignment.release(self._is_behind)
         self._taken_at = time.monotonic()
-        if chunks:
+        if chunks and not failpoints.passed("hand_over"):
             epoch = Epoch(fence, chunks, start)
             await self.wait_first(self._channel().queue.put(epoch), self.suspend_flow.wait())
 

@@ -19,6 +19,7 @@ from clickhouse.client import connect
 from clickhouse.erasure import Eraser
 from clickhouse.settings import ClickHouseSettings
 from clickhouse.writer import Writer
+from stream_app import failpoints
 from stream_app.app import AttributionApp, create_app
 from stream_app.rows import RowWriter
 from stream_app.settings import WorkerSettings
@@ -66,8 +67,10 @@ def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings, *, read
         ready_dir: where ``ready.json`` is written; default: the data directory.
 
     Raises:
+        FailpointError: ``ATTRIBUTION_FAILPOINTS`` cannot be read.
         TopicError: topics are missing or do not fit together.
     """
+    failpoints.arm(os.environ.get(failpoints.ENVIRONMENT, ""))
     ensure_internal_topics(settings)
     readiness = Readiness(ready_dir or settings.data_dir)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
