@@ -28,7 +28,9 @@ def replay(
     lookback_days: Annotated[
         float | None, typer.Option(help="Days before a conversion in which touches count.")
     ] = None,
-    exclude_channels: Annotated[str | None, typer.Option(help="Channels that get nothing, by comma.")] = None,
+    exclude_channels: Annotated[
+        str | None, typer.Option("--exclude-channel", "--exclude-channels", help="Channels that get nothing, by comma.")
+    ] = None,
     models: Annotated[str | None, typer.Option(help="Models, by comma.")] = None,
     source: Annotated[str, typer.Option(help="auto, topics, or facts (the raw events in ClickHouse).")] = "auto",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes, when read from the topics.")] = 1,
