@@ -110,7 +110,7 @@ def test_no_byte_of_a_forgotten_customer_is_left_and_later_events_do_not_bring_i
     stream.start()
     stream.wait()
     assert stream.credits()["x3"][0].customer_id == CANARY
-    assert files_with(folder / "state-0", CANARY.encode())
+    assert files_with(folder / "kafka", CANARY.encode())
     topics = [t for t in AdminClient({"bootstrap.servers": stream.bootstrap}).list_topics().topics if stream.group in t]
     configure(stream, [t for t in topics if not t.endswith("changelog")], DELETED)
     configure(stream, [t for t in topics if t.endswith("changelog")], COMPACTED)
