@@ -35,6 +35,9 @@ PARTITIONS: Final = 4
 BACKOFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 _HEALTHY_S: Final = 60.0
 
+#: Exit codes of a part that a restart cannot mend: a worker after too many invalid records.
+STAYS_STOPPED: Final = frozenset({71})
+
 
 class StackError(RuntimeError):
     """The stack cannot start; the message has the reason and, for a part, the end of its log."""
@@ -86,6 +89,11 @@ class Part:
     def restart_if_ended(self, report: Callable[[str], None]) -> None:
         """Start it again, after a wait that grows with every end."""
         if self.process is None or self.process.poll() is None:
+            return
+        if self.process.returncode in STAYS_STOPPED:
+            code, end = self.process.returncode, tail(self.log, 3)
+            report(f"{self.name}: ended with code {code} and stays stopped; end of {self.log}:\n{end}")
+            self.process = None
             return
         now = time.monotonic()
         if not self._again_at:

@@ -12,6 +12,7 @@ from yarl import URL
 
 from schemas.channel_rules import load_channel_rules
 from schemas.codec import Codec, EventKind, LocalSchemas, RegistrySchemas
+from stream_app.dead_letter_limits import LimitGuard
 from stream_app.deadletter import DeadLetters
 from stream_app.decoding import Source, Sources
 from stream_app.handovers import HandoverWriter, Notice
@@ -157,4 +158,5 @@ def _pipeline(
         write_notices=write_notices,
         write_rows=write_rows,
         threads=ThreadPoolExecutor(8, thread_name_prefix="epoch"),
+        limits=LimitGuard(settings.dead_letter_limits()),
     )

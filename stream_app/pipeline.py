@@ -3,7 +3,7 @@
 One epoch at a time, strictly in this order; a failure anywhere stops the worker, and a restart replays the
 epoch and lands on the same rows.
 
-1. decode; what cannot be decoded or is invalid becomes a dead letter;
+1. decode; what cannot be decoded or is invalid becomes a dead letter, too many of which stop the worker;
 2. per partition: read the journeys, apply the events, attribute every conversion they touch;
 3. write dead letters and notices to other workers, then the changelog, and await every delivery;
 4. store the journeys with their changelog offset in RocksDB, atomically;
@@ -28,6 +28,7 @@ from mode import get_logger
 from attribution.types import ConversionCredits
 from schemas.codec import Rejected, SchemaSourceUnavailableError
 from schemas.events import ConversionWireEvent, IdentityEvent, SpendEvent, TouchpointEvent
+from stream_app.dead_letter_limits import LimitGuard
 from stream_app.decoding import Decoded, Decoder, Sources
 from stream_app.handovers import Notice
 from stream_app.journeys import Erased, JourneyStep, PartitionResult, State
@@ -93,12 +94,13 @@ class Pipeline:
         write_notices: Callable[[Sequence[Notice]], None],
         write_rows: Callable[[Batch], None],
         threads: Executor,
+        limits: LimitGuard,
     ) -> None:
         self._sources, self._decoder, self._journeys = sources, Decoder(sources), journeys
         self._state, self._consumer = state, consumer
         self._write_dead_letters, self._write_notices = write_dead_letters, write_notices
         self._write_rows = write_rows
-        self._threads = threads
+        self._threads, self._limits = threads, limits
         self._finishing: asyncio.Task[None] | None = None
         self._delivery: asyncio.Task[None] | None = None
         self._not_stored: dict[int, dict[bytes, bytes | None]] = {}
@@ -113,6 +115,7 @@ class Pipeline:
             return
         began = time.perf_counter()
         batch = await self._computed(epoch)
+        self._limits.check(epoch.chunks.items(), batch.rejected)
         computed = time.perf_counter()
         if self._finishing is not None:
             await self._finishing

@@ -20,6 +20,7 @@ from clickhouse.erasure import Eraser
 from clickhouse.settings import ClickHouseSettings
 from clickhouse.writer import Writer
 from stream_app.app import AttributionApp, create_app
+from stream_app.dead_letter_limits import TooManyInvalidError
 from stream_app.rows import RowWriter
 from stream_app.settings import WorkerSettings
 from stream_app.topics import ensure_internal_topics
@@ -28,6 +29,8 @@ logger = get_logger(__name__)
 
 #: Exit code of a fail-stop: a supervisor restarts the worker, which begins at the committed offsets.
 FAIL_STOP: Final = 70
+#: Exit code after too many invalid records: a restart would only go on draining, so a supervisor leaves it stopped.
+LIMIT_STOP: Final = 71
 
 
 def clock_us() -> int:
@@ -72,7 +75,7 @@ def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings) -> None
         logger.critical("Stopping without a commit: %s: %s", type(error).__name__, error, exc_info=error)
         readiness.clear()
         sys.stderr.flush()
-        os._exit(FAIL_STOP)
+        os._exit(LIMIT_STOP if isinstance(error, TooManyInvalidError) else FAIL_STOP)
 
     client = connect(clickhouse)
     rows = RowWriter(
