@@ -16,8 +16,8 @@ from api.freshness import entity_tag, freshness, is_current
 from api.parameters import Cursor, CustomerId, ModelName, model_id, problems
 from api.responses import ChannelReport, CustomerJourney, EarnedCredit, FieldError, JourneyEvent, Meta, amount
 from api.services import Injected, Services
+from api.store import Basis, JourneyRow
 from api.store import EarnedCredit as EarnedRow
-from api.store import JourneyRow
 
 DEFAULT_DAYS: Final = 30
 MAX_DAYS: Final = 1_100
@@ -43,28 +43,44 @@ def build_router() -> APIRouter:
     async def get_channel_performance(
         request: Request,
         services: Injected,
-        start_date: Annotated[date | None, Query(description="First conversion day, UTC.")] = None,
-        end_date: Annotated[date | None, Query(description="Last conversion day, UTC, inclusive; today.")] = None,
+        start_date: Annotated[date | None, Query(description="First day, UTC.")] = None,
+        end_date: Annotated[date | None, Query(description="Last day, UTC, inclusive; today.")] = None,
         attribution_model: ModelName = None,
-        currency: Annotated[str | None, Query(pattern="^[A-Z]{3}$", examples=["USD"])] = None,
+        currency: Annotated[
+            str | None,
+            Query(pattern="^[A-Z]{3}$", examples=["USD"], description="Currency of the report; others are converted."),
+        ] = None,
+        basis: Annotated[
+            Basis,
+            Query(description="Credits count on the day of the conversion, or on that of the touch (cohorts)."),
+        ] = "conversion_day",
         conversion_type: Annotated[
             str | None, Query(min_length=1, max_length=128, description="Only conversions of this type; all types.")
         ] = None,
     ) -> Response:
-        """Sums over conversion days with ratios of sums; the `unattributed` row is always there.
+        """Sums over days with ratios of sums; the `unattributed` row is always there, by conversion day.
 
-        Left out, the period is the 30 days up to today. Only rows in one currency are summed;
-        `other_currencies` names those that are left out. `Accept: text/csv` gives the channels as CSV. Every answer,
-        304 too, repeats `meta` in `X-Meta-…` headers.
+        Left out, the period is the 30 days up to today. Amounts in other currencies are converted at the rates of
+        their own day; `other_currencies` names those left out for want of a rate. `Accept: text/csv` gives the
+        channels as CSV. Every answer, 304 too, repeats `meta` in `X-Meta-…` headers.
         """
         as_csv = report.wants_csv(request.headers.get("accept"))
         start, end = _period(start_date, end_date, services.now().date())
         model = model_id(attribution_model or services.settings.default_model)
         money = currency or services.settings.reporting_currency
         meta = await services.call(services.store.meta)
-        page = await services.call(services.store.channel_performance, start, end, model, money, conversion_type or "")
+        page = await services.call(
+            services.store.channel_performance,
+            start,
+            end,
+            model,
+            money,
+            conversion_type or "",
+            basis=basis,
+            fx_max_age_days=services.settings.fx_max_age_days,
+        )
         media_type = "text/csv" if as_csv else "application/json"
-        asked = (start, end, model, money, conversion_type)
+        asked = (start, end, model, money, conversion_type, basis)
         tag = entity_tag(media_type, asked, (meta.run_id, meta.model_version, page))
         shown = freshness(meta, services.now(), model=model, currency=money)
         headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept", **_meta_headers(shown)}
@@ -83,9 +99,12 @@ def build_router() -> APIRouter:
         answer = ChannelReport(
             start_date=start,
             end_date=end,
+            basis=basis,
             channels=channels,
             totals=report.totals(page.rows),
             other_currencies=page.other_currencies,
+            converted_currencies=page.converted_currencies,
+            spend_behind=report.spend_behind(page.rows, end),
             meta=shown,
         )
         return JSONResponse(answer.model_dump(mode="json"), headers=headers)

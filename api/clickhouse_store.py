@@ -13,6 +13,8 @@ from math import ceil
 from typing import Any, Final
 
 from api.store import (
+    FX_MAX_AGE_DAYS,
+    Basis,
     ChannelRow,
     DeadLetters,
     EarnedCredit,
@@ -63,17 +65,44 @@ class ClickHouseStore:
         row = rows[0]
         return Meta(row["run_id"], row["as_of"], row["watermark"], row["config_hash"] or None)
 
-    def channel_performance(self, start: date, end: date, model: str, currency: str, conversion_type: str = "") -> Page:
+    def channel_performance(
+        self,
+        start: date,
+        end: date,
+        model: str,
+        currency: str,
+        conversion_type: str = "",
+        *,
+        basis: Basis = "conversion_day",
+        fx_max_age_days: int = FX_MAX_AGE_DAYS,
+    ) -> Page:
         """Sums by channel, the unattributed row always."""
-        period = {"start": start, "end": end, "model": model, "conversion_type": conversion_type}
-        rows = self._run("channel_performance", currency=currency, **period)
-        currencies = self._run("currencies_in_period", **period)
+        asked = {
+            "basis": basis,
+            "start": start,
+            "end": end,
+            "model": model,
+            "currency": currency,
+            "conversion_type": conversion_type,
+            "fx_max_age_days": fx_max_age_days,
+        }
+        rows = self._run("channel_performance", **asked)
+        currencies = self._run("currencies_in_period", **asked)
+        spend_through = {r["channel"]: r["spend_through"] for r in self._run("spend_through", end=end)}
         return Page(
             [
-                ChannelRow(r["channel"], r["conversions"], r["revenue_micros"], r["spend_micros"], r["touchpoints"])
+                ChannelRow(
+                    r["channel"],
+                    r["conversions"],
+                    r["revenue_micros"],
+                    r["spend_micros"],
+                    r["touchpoints"],
+                    spend_through.get(r["channel"]),
+                )
                 for r in rows
             ],
-            [r["currency"] for r in currencies if r["currency"] != currency],
+            [r["currency"] for r in currencies if r["is_left_out"]],
+            [r["currency"] for r in currencies if r["is_converted"]],
         )
 
     def results(self, customer_id: str, model: str | None, after: ResultKey | None, limit: int) -> list[ResultRow]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from datetime import date
 from math import fsum
 from typing import Final
 
@@ -26,6 +27,7 @@ CSV_COLUMNS: Final = (
     "cpa",
     "roas",
     "roi",
+    "spend_through",
 )
 
 #: A spreadsheet runs a cell that begins so as a formula; channel names come from the outside.
@@ -35,7 +37,12 @@ _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 def channel(row: ChannelRow) -> ChannelPerformance:
     """One channel with its ratios."""
     sums = _performance(row.conversions, row.revenue_micros, row.spend_micros, row.touchpoints)
-    return ChannelPerformance(channel=row.channel, **sums.model_dump())
+    return ChannelPerformance(channel=row.channel, **sums.model_dump(), spend_through=row.spend_through)
+
+
+def spend_behind(rows: Sequence[ChannelRow], end: date) -> list[str]:
+    """Channels whose spend is known, but not up to the end of the period: their ratios may still get worse."""
+    return sorted(r.channel for r in rows if r.spend_through is not None and r.spend_through < end)
 
 
 def totals(rows: Sequence[ChannelRow]) -> Performance:

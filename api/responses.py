@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.store import Basis
+
 
 def amount(micros: int) -> float:
     """Micros as the nearest number, which prints as the exact decimal up to 1e15 micros."""
@@ -290,28 +292,42 @@ class _Named(BaseModel):
 class ChannelPerformance(Performance, _Named):  # in this order, the name is the first field
     """One channel; ``unattributed`` holds the conversions without an eligible touchpoint."""
 
-    model_config = example({"channel": "Paid Search", **_RATIOS})
+    model_config = example({"channel": "Paid Search", **_RATIOS, "spend_through": "2026-11-23"})
+
+    spend_through: date | None = Field(
+        description="Newest day up to `end_date` with spend of this channel; null: it never had any."
+    )
 
 
 class ChannelReport(BaseModel):
-    """What each channel returned on its spend. Days are UTC conversion days, both ends inclusive."""
+    """What each channel returned on its spend. Days are UTC, both ends inclusive."""
 
     model_config = example(
         {
             "start_date": "2026-11-01",
             "end_date": "2026-11-24",
-            "channels": [{"channel": "Paid Search", **_RATIOS}],
+            "basis": "conversion_day",
+            "channels": [{"channel": "Paid Search", **_RATIOS, "spend_through": "2026-11-23"}],
             "totals": _RATIOS,
             "other_currencies": [],
+            "converted_currencies": ["EUR", "JPY"],
+            "spend_behind": ["Paid Search"],
             "meta": _META,
         }
     )
 
     start_date: date
     end_date: date
+    basis: Basis = Field(description="Whether credits count on the day of the conversion or of the touch.")
     channels: list[ChannelPerformance]
     totals: Performance
-    other_currencies: list[str] = Field(description="Currencies with rows in the period that this report leaves out.")
+    other_currencies: list[str] = Field(
+        description="Currencies with rows that this report leaves out, since they have no exchange rate."
+    )
+    converted_currencies: list[str] = Field(
+        description="Currencies with rows that were converted, each at the rate of its own day."
+    )
+    spend_behind: list[str] = Field(description="Channels whose spend is not yet known up to `end_date`.")
     meta: Meta
 
 

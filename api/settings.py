@@ -10,6 +10,7 @@ from typing import Annotated, Final
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.store import FX_MAX_AGE_DAYS
 from attribution.config import DEFAULT_MODELS
 from attribution.models.registry import resolve
 
@@ -25,6 +26,7 @@ EXAMPLES: Final = {
     "ATTRIBUTION_API_KAFKA_TIMEOUT_S": "1",
     "ATTRIBUTION_API_STATUS_CACHE_S": "1",
     "ATTRIBUTION_REPORTING_CURRENCY": "USD",
+    "ATTRIBUTION_FX_MAX_AGE_DAYS": "7",
     "ATTRIBUTION_DEFAULT_MODELS": "first_touch,last_touch,linear",
     "ATTRIBUTION_LOOKBACK_WINDOW_DAYS": "90",
     "ATTRIBUTION_HALF_LIFE_DAYS": "7",
@@ -63,6 +65,9 @@ class ApiSettings(BaseSettings):
     status_cache_s: float = Field(default=1.0, ge=0, le=60)
     reporting_currency: str = Field(
         default="USD", pattern="^[A-Z]{3}$", validation_alias=AliasChoices("ATTRIBUTION_REPORTING_CURRENCY")
+    )
+    fx_max_age_days: int = Field(
+        default=FX_MAX_AGE_DAYS, ge=0, le=31, validation_alias=AliasChoices("ATTRIBUTION_FX_MAX_AGE_DAYS")
     )
     default_models: Annotated[tuple[str, ...], NoDecode] = Field(
         default=DEFAULT_MODELS, min_length=1, validation_alias=AliasChoices("ATTRIBUTION_DEFAULT_MODELS")

@@ -1,6 +1,6 @@
 """The port through which the API reads: row types and the ``Store`` protocol.
 
-Amounts are int64 micros, times aware UTC, days dates of conversions (UTC). A store reads the active run only.
+Amounts are int micros, times aware UTC, days dates (UTC). A store reads the active run only.
 Every method raises ``Unavailable`` when its dependency does not answer, and nothing else for a caller's input:
 an unknown customer, model or currency is an empty answer.
 
@@ -11,7 +11,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+
+#: By which day credits are summed; spend has one day only. The unattributed row is by conversion day in both.
+Basis: TypeAlias = Literal["conversion_day", "touch_day"]
+
+#: How many days back the last exchange rate may lie before a day has none.
+FX_MAX_AGE_DAYS: Final = 7
 
 
 class Unavailable(Exception):  # noqa: N818 - a state of a dependency, not a mistake of ours
@@ -55,13 +61,17 @@ class Meta:
 
 @dataclass(frozen=True, slots=True)
 class ChannelRow:
-    """Sums of one channel: weights, micros, and touches that earned a weight above 0 (once per conversion)."""
+    """Sums of one channel: weights, micros, and touches that earned a weight above 0 (once per conversion).
+
+    ``spend_through``: the newest day up to the end of the period with spend of this channel, in any currency.
+    """
 
     channel: str
     conversions: float
     revenue_micros: int
     spend_micros: int
     touchpoints: int
+    spend_through: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +168,15 @@ class DeadLetters:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Channel sums with what they leave out: ``other_currencies`` have rows in the period, too."""
+    """Channel sums with what they leave out.
+
+    ``other_currencies`` have rows that could not be converted, ``converted_currencies`` rows that were; a currency
+    with rates for some of the days is in both.
+    """
 
     rows: list[ChannelRow]
     other_currencies: list[str] = field(default_factory=list)
+    converted_currencies: list[str] = field(default_factory=list)
 
 
 class Store(Protocol):
@@ -173,10 +188,23 @@ class Store(Protocol):
     def meta(self) -> Meta:
         """What the numbers of the active run stand on."""
 
-    def channel_performance(self, start: date, end: date, model: str, currency: str, conversion_type: str = "") -> Page:
-        """Sums by channel over conversion days ``start`` to ``end``, both inclusive; the unattributed row always.
+    def channel_performance(
+        self,
+        start: date,
+        end: date,
+        model: str,
+        currency: str,
+        conversion_type: str = "",
+        *,
+        basis: Basis = "conversion_day",
+        fx_max_age_days: int = FX_MAX_AGE_DAYS,
+    ) -> Page:
+        """Sums by channel over the days ``start`` to ``end``, both inclusive; the unattributed row always.
 
         Most revenue first, then most spend, then by name. ``conversion_type`` ``""`` means all types.
+        Amounts in other currencies are converted at the rates of the conversion's day, spend at those of its own,
+        rounded half to even once per day (and conversion day), channel, campaign and currency. A day takes the last
+        rate at most ``fx_max_age_days`` old; rows without one are in no sum.
         """
 
     def results(self, customer_id: str, model: str | None, after: ResultKey | None, limit: int) -> list[ResultRow]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from math import fsum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from api.store import (
+    FX_MAX_AGE_DAYS,
+    Basis,
     ChannelRow,
     DeadLetters,
     EarnedCredit,
@@ -25,13 +28,27 @@ from api.store import (
 from attribution.types import UNATTRIBUTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from decimal import Decimal
 
     from api.offsets import Bounds
     from attribution.types import ConversionCredits
     from schemas.events import ConversionWireEvent, SpendEvent, TouchpointEvent
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+#: Day of the sum, day of the rate, channel, campaign, original currency: amounts are rounded once in each.
+_Group: TypeAlias = tuple[date, date, str, str, str]
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Credits, converted revenue, spend."""
+
+    credits: list[TouchCredit] = field(default_factory=list)
+    revenue: int = 0
+    spend: int = 0
 
 
 def at(us: int) -> datetime:
@@ -51,6 +68,7 @@ class MemoryStore:
     stored: dict[str, list[ResultRow]] = field(default_factory=dict)
     events: dict[str, list[JourneyRow]] = field(default_factory=dict)
     spend: dict[tuple[date, str, str, str], tuple[int, str]] = field(default_factory=dict)
+    rates: dict[tuple[date, str], Fraction] = field(default_factory=dict)
     read: list[Progress] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     is_closed: bool = False
@@ -117,6 +135,12 @@ class MemoryStore:
             key = (_EPOCH.date() + timedelta(days=e.spend_day), e.channel, e.campaign or "", e.source or "")
             self.spend[key] = (e.cost_micros, e.currency)
 
+    def add_rates(self, rates: Iterable[tuple[date, str, Decimal]], *, base: str) -> None:
+        """Store exchange rates: units of a currency for one of the base; a later one of the same day replaces."""
+        for day, currency, rate in rates:
+            self.rates[day, currency] = Fraction(rate)
+            self.rates[day, base] = Fraction(1)
+
     def ping(self) -> None:
         """Answer, unless a failure is set."""
         if self.failure is not None:
@@ -127,35 +151,71 @@ class MemoryStore:
         self.ping()
         return self.facts
 
-    def channel_performance(self, start: date, end: date, model: str, currency: str, conversion_type: str = "") -> Page:
+    def channel_performance(
+        self,
+        start: date,
+        end: date,
+        model: str,
+        currency: str,
+        conversion_type: str = "",
+        *,
+        basis: Basis = "conversion_day",
+        fx_max_age_days: int = FX_MAX_AGE_DAYS,
+    ) -> Page:
         """Sums by channel, the unattributed row always."""
         self.ping()
-        earned: dict[str, list[TouchCredit]] = defaultdict(list, {UNATTRIBUTED: []})
-        spent: dict[str, int] = defaultdict(int)
-        currencies: set[str] = set()
-        for row in (r for rows in self.stored.values() for r in rows):
-            is_meant = row.model == model and start <= row.converted_at.date() <= end
-            if is_meant and conversion_type in ("", row.conversion_type):
-                currencies.add(row.currency)
-                for credit in row.credits if row.currency == currency else ():
-                    earned[credit.channel].append(credit)
-        for (day, channel, _, _), (cost, cost_currency) in self.spend.items():
+        groups: dict[_Group, _Sums] = defaultdict(_Sums)
+        for group, credit in self._credits(model, conversion_type, basis):
+            if start <= group[0] <= end:
+                groups[group].credits.append(credit)
+        for (day, channel, campaign, _), (cost, cost_currency) in self.spend.items():
             if start <= day <= end:
-                currencies.add(cost_currency)
-                if cost_currency == currency:
-                    spent[channel] += cost
+                groups[day, day, channel, campaign, cost_currency].spend += cost
+        channels: dict[str, _Sums] = defaultdict(_Sums, {UNATTRIBUTED: _Sums()})
+        converted: set[str] = set()
+        left_out: set[str] = set()
+        for (_, rate_day, channel, _, own), sums in groups.items():
+            factor = self._factor(rate_day, own, currency, fx_max_age_days)
+            if own != currency:
+                (left_out if factor is None else converted).add(own)
+            if factor is not None:
+                total = channels[channel]
+                total.credits += sums.credits
+                total.revenue += round(factor * sum(c.value_micros for c in sums.credits))
+                total.spend += round(factor * sums.spend)
         rows = [
             ChannelRow(
                 channel,
-                fsum(c.weight for c in earned[channel]),
-                sum(c.value_micros for c in earned[channel]),
-                spent[channel],
-                sum(1 for c in earned[channel] if c.touchpoint_id and c.weight),
+                fsum(c.weight for c in sums.credits),
+                sums.revenue,
+                sums.spend,
+                sum(1 for c in sums.credits if c.touchpoint_id and c.weight),
+                max((day for day, name, *_ in self.spend if name == channel and day <= end), default=None),
             )
-            for channel in {*earned, *spent}
+            for channel, sums in channels.items()
         ]
         rows.sort(key=lambda r: (-r.revenue_micros, -r.spend_micros, r.channel))
-        return Page(rows, sorted(currencies - {currency}))
+        return Page(rows, sorted(left_out), sorted(converted))
+
+    def _credits(self, model: str, conversion_type: str, basis: Basis) -> Iterator[tuple[_Group, TouchCredit]]:
+        for row in (r for rows in self.stored.values() for r in rows):
+            if row.model != model or conversion_type not in {"", row.conversion_type}:
+                continue
+            rate_day = row.converted_at.date()
+            for credit in row.credits:
+                is_cohort = basis == "touch_day" and credit.touchpoint_id
+                day = credit.touched_at.date() if is_cohort else rate_day
+                yield (day, rate_day, credit.channel, credit.campaign, row.currency), credit
+
+    def _factor(self, day: date, own: str, target: str, max_age_days: int) -> Fraction | None:
+        if own == target:
+            return Fraction(1)
+        rates = [self._rate(day, name, max_age_days) for name in (own, target)]
+        return rates[1] / rates[0] if rates[0] and rates[1] else None
+
+    def _rate(self, day: date, currency: str, max_age_days: int) -> Fraction | None:
+        days = (day - timedelta(days=age) for age in range(max_age_days + 1))
+        return next((self.rates[d, currency] for d in days if (d, currency) in self.rates), None)
 
     def results(self, customer_id: str, model: str | None, after: ResultKey | None, limit: int) -> list[ResultRow]:
         """A page of a customer's credits."""

@@ -72,6 +72,9 @@ def _check_columns(path: Path, found: Iterable[str], columns: Sequence[Sequence[
         raise FileProblemError(
             f"{path}:1: no column {'; no column '.join(missing)}; found: {', '.join(names) or 'none'}"
         )
+    plain = [name.strip() for name in names]
+    if twice := sorted({name for name in plain if name and plain.count(name) > 1}):
+        raise FileProblemError(f"{path}:1: column {'; column '.join(twice)} is there more than once; keep one")
 
 
 def _read_csv(path: Path, columns: Sequence[Sequence[str]]) -> Iterator[Line]:

@@ -28,7 +28,7 @@ def migrate(
 
     if action not in {"apply", "status"}:
         _fail(f"ACTION={action!r}: choose apply or status", 2)
-    settings = _settings()
+    settings = read_settings()
     try:
         if action == "status":
             for state in migrations.status(settings):
@@ -60,7 +60,7 @@ def rollups(
     from clickhouse.errors import StoreError
     from clickhouse.rollups import Roller
 
-    settings = _settings()
+    settings = read_settings()
     stop = threading.Event()
     try:
         client = connect(settings)
@@ -90,7 +90,8 @@ def _report(built: list[tuple[int, date]]) -> None:
     print(f"built {len(built)} days, {days[0]} to {days[-1]}", flush=True)
 
 
-def _settings() -> ClickHouseSettings:
+def read_settings() -> ClickHouseSettings:
+    """Where the store is, from the environment; a wrong value ends the command with its name."""
     from pydantic import ValidationError
 
     from clickhouse.settings import ClickHouseSettings

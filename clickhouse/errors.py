@@ -5,6 +5,7 @@ StoreError
  ├─ SinkRejected         the engine refuses these rows or this statement; trying again cannot help
  │   └─ RowCountMismatch the engine took another number of rows than were sent
  ├─ MigrationError       the database and the migration files do not fit together
+ ├─ BaseMismatch         exchange rates against another base than those that are there
  └─ LockHeld             another process is doing the same work
 """
 
@@ -72,6 +73,10 @@ class RowCountMismatch(SinkRejected):
 
 class MigrationError(StoreError):
     """The database and the migration files do not fit together; the message names the file and the way out."""
+
+
+class BaseMismatch(StoreError):  # noqa: N818 - a state of the table, not a fault of the rates
+    """Exchange rates against another base than those in the database; the message names both and the way out."""
 
 
 class LockHeld(StoreError):  # noqa: N818 - a state, not a fault

@@ -6,12 +6,16 @@ be given. Money is int micros, times are aware UTC datetimes, days are ``date``.
 =============================  =====================================================================================
 query                          parameters -> columns
 =============================  =====================================================================================
-channel_performance            start: date, end: date (both inclusive, by conversion day), model: str,
-                               currency: str, conversion_type: str ("" = all)
+channel_performance            basis: "conversion_day" or "touch_day", start: date, end: date (both inclusive),
+                               model: str, currency: str (to which others are converted), conversion_type: str
+                               ("" = all), fx_max_age_days: int (oldest rate that counts)
                                -> channel, conversions (sum of weights, float), revenue_micros, spend_micros,
                                touchpoints, cpa_micros (int or None), roas (float or None), roi (float or None);
                                most revenue first; the ``unattributed`` row is always there
 channel_performance_totals     same parameters -> one row, same columns without channel
+currencies_in_period           same parameters -> currency, is_converted, is_left_out (for want of a rate, on some
+                               days): the other currencies behind that report
+spend_through                  end: date -> channel, spend_through (date): newest day with spend up to end
 results_by_customer            customer_id: str, model: str ("" = all), limit: int (credits)
                                -> the columns of the view ``credits``: run_id, model, conversion_id, customer_id,
                                conversion_type, converted_at, currency, position (from 1), touchpoint_id,

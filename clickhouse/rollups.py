@@ -1,13 +1,14 @@
-"""Daily sums per run, recomputed for dirty days and swapped in whole.
+"""Daily sums per run, by conversion day and by touch day, recomputed for dirty conversion days and swapped in whole.
 
 Protocol. A writer marks (run, day) in ``dirty_days`` after the rows are visible, with the server's clock. The roller
-reads the marks, then builds those days from ``attributions FINAL`` into a stage table, swaps each day by ``REPLACE
-PARTITION``, then records the marks it read. A row written during the build has a later mark, so its day is dirty again;
-a roller killed anywhere leaves marks unrecorded, so its days are built again. Building twice gives the same rows.
+reads the marks, then builds those days from ``attributions FINAL`` into a stage table by touch day, sums that into a
+stage table by conversion day, swaps each day of both by ``REPLACE PARTITION``, then records the marks it read. A row
+written during the build has a later mark, so its day is dirty again; a roller killed anywhere leaves marks unrecorded,
+so its days are built again. Building twice gives the same rows, and the two rollups come from one read of the credits.
 
-The stage table is new for each pass and whoever takes over a lock drops it first: a roller that was paused for too long
-cannot swap old sums over newer ones, its next statement fails. Marks compare server times, so a server clock set back
-hides marks until it has caught up.
+The stage tables are new for each pass and whoever takes over a lock drops them first: a roller that was paused for too
+long cannot swap old sums over newer ones, its next statement fails. Marks compare server times, so a server clock set
+back hides marks until it has caught up.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from clickhouse import queries
 from clickhouse.errors import LockHeld, SinkUnavailable, StoreError
@@ -73,13 +74,13 @@ class Roller:
             began_us = queries.run(self._client, "rollups_now")[0]["now_us"]
             found = self._dirty(self._days_per_pass + 1)
             dirty = found[: self._days_per_pass]
-            stage = f"rollup_stage_{uuid.uuid4().hex}"
-            queries.execute(self._client, "rollups_create_stage", stage=stage)
+            stages = _Stages(self._client)
             try:
+                stages.create()
                 for run_id, days in groupby(dirty, key=lambda row: row[0]):
-                    self._build(stage, run_id, {day: mark_us for _, day, mark_us in days})
+                    stages.swap(run_id, {day: mark_us for _, day, mark_us in days})
             finally:
-                queries.execute(self._client, "lock_drop", lock=stage)
+                stages.drop()
             if len(found) == len(dirty):
                 queries.execute(self._client, "rollups_record_pass", as_of_us=began_us)
         return [(run_id, day) for run_id, day, _ in dirty]
@@ -134,17 +135,44 @@ class Roller:
         rows = queries.run(self._client, "rollups_dirty", limit=limit)
         return [(row["run_id"], row["day"], row["mark_us"]) for row in rows]
 
-    def _build(self, stage: str, run_id: int, marks_us: dict[date, int]) -> None:
+
+class _Stages:
+    """The two stage tables of one pass: ``touch`` by touch day, ``day`` summed from it."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._day = f"rollup_stage_{uuid.uuid4().hex}"
+        self._touch = f"{self._day}_touch"
+
+    def create(self) -> None:
+        """Both, empty."""
+        queries.execute(self._client, "rollups_create_stage", stage=self._day)
+        queries.execute(self._client, "rollups_create_touch_stage", touch_stage=self._touch)
+
+    def drop(self) -> None:
+        """Both, if they are there."""
+        for name in (self._touch, self._day):
+            queries.execute(self._client, "lock_drop", lock=name)
+
+    def swap(self, run_id: int, marks_us: dict[date, int]) -> None:
+        """Builds days of a run, puts them in the place of the old ones and records from which marks they were built."""
         days = list(marks_us)
-        queries.execute(
-            self._client, "rollups_build", stage=stage, run_id=run_id, days=days, first=min(days), last=max(days)
-        )
-        filled = {row["day"] for row in queries.run(self._client, "rollups_built_days", stage=stage, run_id=run_id)}
+        bound: dict[str, Any] = {"run_id": run_id, "touch_stage": self._touch}
+        queries.execute(self._client, "rollups_build", days=days, first=min(days), last=max(days), **bound)
+        queries.execute(self._client, "rollups_sum_touch_days", stage=self._day, **bound)
+        rows = queries.run(self._client, "rollups_built_days", stage=self._day, run_id=run_id)
+        filled = {row["day"] for row in rows}
         for day in days:
-            if day in filled:
-                queries.execute(
-                    self._client, "rollups_replace_day", tables={"rollup_stage": stage}, run_id=run_id, day=day
-                )
-            else:
-                queries.execute(self._client, "rollups_clear_day", run_id=run_id, day=day)
+            self._replace(run_id, day) if day in filled else self._clear(run_id, day)
         queries.execute(self._client, "rollups_record_days", run_id=run_id, days=days, marks_us=list(marks_us.values()))
+
+    def _replace(self, run_id: int, day: date) -> None:
+        for name, placeholder, stage in (
+            ("rollups_replace_touch_day", "rollup_touch_stage", self._touch),
+            ("rollups_replace_day", "rollup_stage", self._day),
+        ):
+            queries.execute(self._client, name, tables={placeholder: stage}, run_id=run_id, day=day)
+
+    def _clear(self, run_id: int, day: date) -> None:
+        for name in ("rollups_clear_touch_day", "rollups_clear_day"):
+            queries.execute(self._client, name, run_id=run_id, day=day)

@@ -1,4 +1,6 @@
-"""The columns that the worker inserts, declared once: name, ClickHouse type, Arrow type, in insert order.
+"""The columns that the worker and the rate importer insert, declared once.
+
+Name, ClickHouse type, Arrow type, in insert order.
 
 A test compares this with what the live engine describes, so a migration and this list cannot drift apart.
 Arrow has no LowCardinality of its own: such columns are sent as plain text, and the engine converts.
@@ -29,6 +31,7 @@ _ARROW: Final[Mapping[str, pa.DataType]] = {
     _TIME_MS: TIMESTAMP_MS,
     _MAP: TEXT_MAP,
     "Date": pa.date32(),
+    "Decimal(38, 18)": pa.decimal128(38, 18),
     "Float64": pa.float64(),
     "Int64": pa.int64(),
     "UInt8": pa.uint8(),
@@ -58,7 +61,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that the worker writes; ``key`` and ``version`` say which of two rows replaces the other."""
+    """A table that we write; ``key`` and ``version`` say which of two rows replaces the other."""
 
     name: str
     columns: tuple[Column, ...]
@@ -151,6 +154,21 @@ IDENTITIES: Final = Table(
     ),
     key=("customer_id", "previous_id", "occurred_at", "event_id"),
     version="received_at",
+)
+
+FX_RATES: Final = Table(
+    "fx_rates",
+    (
+        Column("day", "Date"),
+        Column("currency", _SYMBOL),
+        Column("rate", "Decimal(38, 18)"),
+        Column("base", _SYMBOL),
+        Column("source", _SYMBOL, optional=True),
+        Column("imported_at", _TIME_US, optional=True),
+        Column("version", "UInt64"),
+    ),
+    key=("day", "currency"),
+    version="version",
 )
 
 ATTRIBUTIONS: Final = Table(
@@ -247,6 +265,7 @@ WRITE_ORDER: Final = (
     CONVERSIONS,
     SPEND,
     IDENTITIES,
+    FX_RATES,
     RUNS,
     ATTRIBUTIONS,
     DEAD_LETTERS,

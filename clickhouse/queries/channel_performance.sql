@@ -1,8 +1,10 @@
--- What each channel earned and cost, by conversion day. Ratios are ratios of sums; NULL where the divisor is 0.
+-- What each channel earned and cost, in one currency. Ratios are ratios of sums; NULL where the divisor is 0.
+-- basis             conversion_day, or touch_day: credits at the day of their touch
 -- start, end        Date, both inclusive
 -- model             public model id
--- currency          only amounts in this currency
+-- currency          the reporting currency; amounts without a rate are left out, see currencies_in_period
 -- conversion_type   '' for all types
+-- fx_max_age_days   oldest rate that still counts
 SELECT
     channel,
     sumKahan(c) AS conversions,
@@ -14,23 +16,18 @@ SELECT
     if(spend_micros = 0, NULL, (revenue_micros - spend_micros) / spend_micros) AS roi
 FROM
 (
-    SELECT channel, conversions AS c, value_micros AS v, toInt64(0) AS s, touchpoints AS t
-    FROM credits_by_day
-    WHERE day BETWEEN {start:Date} AND {end:Date}
-      AND model = {model:String}
-      AND currency = {currency:String}
-      AND ({conversion_type:String} = '' OR conversion_type = {conversion_type:String})
+    SELECT
+        channel, conversions AS c, assumeNotNull(value_micros) AS v, assumeNotNull(spend_micros) AS s, touchpoints AS t
+    FROM channel_performance_in(
+        basis = {basis:String}, start = {start:Date}, end = {end:Date}, model = {model:String},
+        conversion_type = {conversion_type:String}, currency = {currency:String},
+        max_age_days = {fx_max_age_days:UInt16}
+    )
+    WHERE is_usable
 
     UNION ALL
 
-    SELECT channel, toFloat64(0), toInt64(0), spend_micros, toUInt64(0)
-    FROM spend_by_day
-    WHERE day BETWEEN {start:Date} AND {end:Date}
-      AND currency = {currency:String}
-
-    UNION ALL
-
-    SELECT 'unattributed', toFloat64(0), toInt64(0), toInt64(0), toUInt64(0)
+    SELECT 'unattributed', toFloat64(0), toInt256(0), toInt256(0), toUInt64(0)
 )
 GROUP BY channel
 ORDER BY revenue_micros DESC, spend_micros DESC, channel

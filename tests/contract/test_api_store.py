@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from collections import Counter, defaultdict
+from dataclasses import astuple, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
 from api.clickhouse_store import ClickHouseStore
-from api.store import DeadLetters, EventKey, Meta, Progress, ResultKey, Store, Unavailable
+from api.store import Basis, DeadLetters, EventKey, Meta, Progress, ResultKey, Store, Unavailable
 from api.testing import MemoryStore, at
 from attribution.attribute import Attributor, FixedJourney
 from attribution.config import DAY_US, AttributionConfig
 from attribution.types import UNATTRIBUTED, Conversion, ConversionCredits, Touch
 from clickhouse import queries, rows
 from clickhouse.client import connect
+from clickhouse.fx import Rate, rate_rows
 from clickhouse.rollups import Roller
 from clickhouse.settings import ClickHouseSettings
 from clickhouse.writer import Writer
@@ -43,6 +45,7 @@ class Facts:
     credits: list[tuple[str, ConversionCredits]] = field(default_factory=list)
     progress: list[rows.Progress] = field(default_factory=list)
     dead_letters: list[rows.DeadLetter] = field(default_factory=list)
+    rates: list[Rate] = field(default_factory=list)
 
 
 Load: TypeAlias = "Callable[[Facts], Store]"
@@ -131,8 +134,36 @@ def replace_spend(event: SpendEvent, cost_micros: int) -> SpendEvent:
     )
 
 
+def with_rates(facts: Facts, seed: int = 3) -> Facts:
+    """The same with spend in other currencies and rates against EUR: none of CHF, few of JPY, gaps in USD."""
+    random_ = random.Random(seed)
+    days = range(-8, 14)
+    spend = [
+        SpendEvent(
+            event_id=f"f{day}{currency}",
+            spend_day=START_US // DAY_US + day,
+            channel=random_.choice(("Email", "Billboard")),
+            campaign=random_.choice((None, "spring")),
+            source=currency,
+            cost_micros=random_.randrange(1, 90_000_000),
+            currency=currency,
+        )
+        for day in days
+        for currency in ("JPY", "CHF", "EUR")
+    ]
+    chances = {"USD": 0.7, "JPY": 0.2}
+    rates = [
+        Rate(START + timedelta(days=day), currency, Decimal(random_.randrange(1, 10**9)).scaleb(-6))
+        for day in days
+        for currency, chance in chances.items()
+        if random_.random() < chance
+    ]
+    return replace(facts, spend=[*facts.spend, *spend], rates=rates)
+
+
 def load_memory(facts: Facts) -> MemoryStore:
     store = MemoryStore()
+    store.add_rates(facts.rates, base="EUR")
     store.add_touchpoints(facts.touchpoints)
     store.add_conversions(facts.conversions)
     store.add_spend(facts.spend)
@@ -143,8 +174,8 @@ def load_memory(facts: Facts) -> MemoryStore:
         for p in facts.progress
     ]
     store.refused = Counter(x.reason for x in facts.dead_letters)
-    watermark = min(p.watermark_us for p in facts.progress if p.watermark_us)
-    store.facts = Meta(1, at(START_US), at(watermark), HASH)
+    watermark = min((p.watermark_us for p in facts.progress if p.watermark_us), default=None)
+    store.facts = Meta(1, at(START_US), None if watermark is None else at(watermark), HASH)
     return store
 
 
@@ -165,6 +196,7 @@ def all_events(store: Store, customer: str, size: int = 1_000) -> list[object]:
     return list(found)
 
 
+BASES: tuple[Basis, Basis] = ("conversion_day", "touch_day")
 CUSTOMERS = ("c-1", "c 2/ü", "c-3")
 PERIOD = (START - timedelta(days=10), START + timedelta(days=20))
 
@@ -227,6 +259,55 @@ class StoreContract:
         assert counts["lead_created"] == pytest.approx(3)
         assert counts["purchase"] + counts["lead_created"] == pytest.approx(counts[""])
         assert counts["unknown"] == 0
+
+    def test_other_currencies_are_converted_where_there_is_a_rate(self, load: Load) -> None:
+        """In EUR, the base: 100 USD at 1.25 are 80; CHF has no rate and is in no sum."""
+        facts = Facts(
+            spend=[
+                SpendEvent(f"s{c}", START_US // DAY_US + 1, "Email", 100_000_000, c, source=c)
+                for c in ("USD", "CHF", "EUR")
+            ],
+            rates=[Rate(START, "USD", Decimal("1.25"))],
+        )
+        store = load(facts)
+        for currency, expected, converted, others in (
+            ("EUR", 180_000_000, ["USD"], ["CHF"]),
+            ("USD", 225_000_000, ["EUR"], ["CHF"]),
+            ("CHF", 100_000_000, [], ["EUR", "USD"]),
+        ):
+            page = store.channel_performance(*PERIOD, "linear", currency)
+            assert {r.channel: r.spend_micros for r in page.rows} == {"Email": expected, UNATTRIBUTED: 0}
+            assert (page.converted_currencies, page.other_currencies) == (converted, others)
+        stale = store.channel_performance(*PERIOD, "linear", "EUR", fx_max_age_days=0)
+        assert (stale.converted_currencies, stale.other_currencies) == ([], ["CHF", "USD"])
+
+    def test_cohorts_hold_the_same_credits_on_the_days_of_their_touches(self, load: Load) -> None:
+        facts = build_facts()
+        store = load(facts)
+        wide = (START - timedelta(days=100), START + timedelta(days=100))
+        by_conversion, by_touch = (
+            {
+                r.channel: (round(r.conversions, 9), *astuple(r)[2:])
+                for r in store.channel_performance(*wide, "linear", "USD", basis=basis).rows
+            }
+            for basis in BASES
+        )
+        assert by_touch == by_conversion
+        expected: dict[date, int] = defaultdict(int)
+        for _, c in facts.credits:
+            for touch, micros in zip(c.touches, c.micros[c.models.index("linear")], strict=True):
+                expected[at(touch[0]).date()] += micros * (c.conversion.currency == "USD")
+        for day in (START + timedelta(days=n) for n in range(-6, 13)):
+            rows_ = store.channel_performance(day, day, "linear", "USD", basis="touch_day").rows
+            assert sum(r.revenue_micros for r in rows_) == expected[day]
+
+    def test_spend_through_is_the_newest_day_with_spend_up_to_the_end(self, load: Load) -> None:
+        store = load(build_facts())
+        for end, expected in ((20, 2), (1, 1), (0, 0)):
+            page = store.channel_performance(START, START + timedelta(days=end), "linear", "USD")
+            through = {r.channel: r.spend_through for r in page.rows}
+            assert through["Billboard"] == through["Paid Search"] == START + timedelta(days=expected)
+            assert through[UNATTRIBUTED] is None
 
     @pytest.mark.parametrize("size", [1, 3, 1_000])
     def test_pages_of_results_are_the_whole_in_order(self, load: Load, size: int) -> None:
@@ -345,6 +426,7 @@ def load_clickhouse(facts: Facts, engine: ClickHouseSettings) -> None:
                     facts.credits, run_id=1, config_hash=HASH, emitted_at_us=START_US
                 ),
                 "runs": rows.run_rows(1, label="live", models=MODELS, config_hash=HASH, config_json="{}"),
+                "fx_rates": rate_rows(facts.rates, base="EUR", source="", version=1),
                 "dirty_days": rows.dirty_day_rows(facts.credits, run_id=1),
                 "dead_letters": rows.dead_letter_rows(facts.dead_letters),
                 "worker_progress": rows.progress_rows("attribution", facts.progress, run_id=1),
@@ -373,14 +455,15 @@ class TestClickHouseStore(StoreContract):
 
     def test_it_answers_like_the_double(self, load: Load) -> None:
         """Row for row and micro for micro, over every read."""
-        facts = build_facts(seed=11)
+        facts = with_rates(build_facts(seed=11))
         real, double = load(facts), load_memory(facts)
         for customer in CUSTOMERS:
             assert all_results(real, customer) == all_results(double, customer)
             assert all_events(real, customer) == all_events(double, customer)
-        for model in MODELS:
-            found, wanted = (s.channel_performance(*PERIOD, model, "USD") for s in (real, double))
+        for model, basis, currency in zip(MODELS, BASES * 2, ("USD", "EUR", "JPY", "JPY"), strict=True):
+            found, wanted = (s.channel_performance(*PERIOD, model, currency, basis=basis) for s in (real, double))
             assert found.other_currencies == wanted.other_currencies
+            assert found.converted_currencies == wanted.converted_currencies != []
             assert [replace(r, conversions=0.0) for r in found.rows] == [
                 replace(r, conversions=0.0) for r in wanted.rows
             ]
@@ -402,7 +485,15 @@ class TestClickHouseStore(StoreContract):
 
         page = load(build_facts()).channel_performance(*PERIOD, "linear", "USD")
         client = connect(engine)
-        asked = {"start": PERIOD[0], "end": PERIOD[1], "model": "linear", "currency": "USD", "conversion_type": ""}
+        asked = {
+            "basis": "conversion_day",
+            "start": PERIOD[0],
+            "end": PERIOD[1],
+            "model": "linear",
+            "currency": "USD",
+            "conversion_type": "",
+            "fx_max_age_days": 7,
+        }
         for row, in_sql in zip(page.rows, queries.run(client, "channel_performance", **asked), strict=True):
             shown = channel(row)
             assert shown.roas == pytest.approx(in_sql["roas"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +16,7 @@ from attribution.config import DAY_US
 from attribution.types import Conversion, ConversionCredits
 from clickhouse.client import connect
 from clickhouse.errors import SinkRejected, SinkUnavailable
+from clickhouse.fx import Rate, rate_rows
 from clickhouse.rows import (
     CustomerCredits,
     DeadLetter,
@@ -104,6 +107,7 @@ def test_every_declared_table_is_written_and_read_back(sink: Readable) -> None:
         ),
         "spend": spend_rows([SpendEvent("s", 20_000, "email", 5, "EUR", impressions=3, received_at_us=BASE_US)]),
         "identities": identity_rows([IdentityEvent("l", "c", "d", BASE_US, traits={"k": "v"})]),
+        "fx_rates": rate_rows([Rate(date(2026, 1, 1), "USD", Decimal("1.1"))], base="EUR", source="f", version=3),
         "runs": run_rows(7, label="trial", models=["linear"], config_hash="h", config_json="{}"),
         **attributions(("c1", CREDITS)),
         "dead_letters": dead_letter_rows(

@@ -62,11 +62,19 @@ def test_declared_key_and_version_are_those_of_the_engine(client: Client, table:
 
 
 DAYS = {"start": date(2026, 1, 1), "end": date(2026, 1, 31)}
-FILTERS = {"model": "linear", "currency": "USD", "conversion_type": ""}
+FILTERS = {
+    "basis": "conversion_day",
+    "model": "linear",
+    "currency": "USD",
+    "conversion_type": "",
+    "fx_max_age_days": 7,
+}
 AMOUNTS = "conversions revenue_micros spend_micros touchpoints cpa_micros roas roi"
 SERVED: dict[str, tuple[dict[str, Any], str]] = {
     "channel_performance": ({**DAYS, **FILTERS}, f"channel {AMOUNTS}"),
     "channel_performance_totals": ({**DAYS, **FILTERS}, AMOUNTS),
+    "currencies_in_period": ({**DAYS, **FILTERS}, "currency is_converted is_left_out"),
+    "spend_through": ({"end": date(2026, 1, 31)}, "channel spend_through"),
     "results_by_customer": (
         {"customer_id": "c", "model": "", "limit": 10},
         (
@@ -133,6 +141,10 @@ def test_the_views_have_the_published_columns(client: Client) -> None:
         "credits": "run_id model conversion_id customer_id conversion_type converted_at currency position "
         "touchpoint_id touched_at channel campaign weight value_micros rev",
         "channel_performance": "day model channel campaign currency conversions value_micros spend_micros touchpoints",
+        "channel_performance_by_touch_day": "day model channel campaign currency conversions value_micros spend_micros "
+        "touchpoints",
+        "credits_by_touch_day": "run_id day touch_day model channel campaign currency conversion_type conversions "
+        "value_micros touchpoints",
         "conversions_attributed": "run_id model conversion_id customer_id conversion_type converted_at value_micros "
         "currency path touchpoints fallback truncated config_hash rev emitted_at",
     }

@@ -43,9 +43,9 @@ def client(clickhouse_url: str, clickhouse_database: str) -> Iterator[Client]:
 def credits_of(
     name: str, day: int, *, rev: int = 1, value: int = 1_000_001, channels: tuple[str, ...] = ("email", "paid_search")
 ) -> ConversionCredits:
-    """Linear and last-touch credits over ``channels``; none of them: one unattributed credit."""
+    """Linear and last-touch credits over ``channels``, a day apart; none of them: one unattributed credit."""
     at_us = (DAY_0 + day) * DAY_US + 7
-    touches = tuple((at_us - i, f"{name}-{i}", channel, "") for i, channel in enumerate(channels))
+    touches = tuple((at_us - i * DAY_US, f"{name}-{i}", channel, "") for i, channel in enumerate(channels))
     n = len(touches) or 1
     share = [value // n + (i < value % n) for i in range(n)]
     return ConversionCredits(
@@ -80,25 +80,34 @@ class Store:
         for sink in self.sinks:
             sink.write(tables)
 
-    def expected(self) -> dict[tuple[Any, ...], tuple[float, int, int]]:
+    def expected(self, *, is_by_touch: bool = False) -> dict[tuple[Any, ...], tuple[float, int, int]]:
         """The group-by, row by row."""
         sums: dict[tuple[Any, ...], list[float]] = defaultdict(lambda: [0.0, 0, 0])
         for row in self.memory.final("attributions"):
-            for touch_id, channel, weight, micros in zip(
-                row["t.id"], row["t.channel"], row["t.weight"], row["t.value_micros"], strict=True
+            for touch_id, at, channel, weight, micros in zip(
+                *(row[f"t.{name}"] for name in ("id", "at", "channel", "weight", "value_micros")), strict=True
             ):
-                total = sums[row["run_id"], row["converted_at"].date(), row["model"], channel]
+                day = row["converted_at"].date()
+                touch_day = (at.date() if touch_id else day,) if is_by_touch else ()
+                total = sums[(row["run_id"], day, row["model"], channel, *touch_day)]
                 total[0] += weight
                 total[1] += micros
                 total[2] += bool(touch_id and weight)
         return {key: (round(w, 9), int(v), int(t)) for key, (w, v, t) in sums.items()}
 
     def rollups(self) -> dict[tuple[Any, ...], tuple[float, int, int]]:
+        """Those by conversion day; the ones by touch day must be as expected, too."""
         rows = self.client.query(
             "SELECT run_id, day, model, channel, conversions, value_micros, touchpoints FROM rollup_day"
         ).result_rows
+        by_touch = self.client.query(
+            "SELECT run_id, day, model, channel, touch_day, conversions, value_micros, touchpoints "
+            "FROM rollup_touch_day"
+        ).result_rows
         found = {tuple(row[:4]): (round(row[4], 9), row[5], row[6]) for row in rows}
-        assert len(found) == len(rows)
+        found_by_touch = {tuple(row[:5]): (round(row[5], 9), row[6], row[7]) for row in by_touch}
+        assert (len(found), len(found_by_touch)) == (len(rows), len(by_touch))
+        assert found_by_touch == self.expected(is_by_touch=True)
         return found
 
 
@@ -189,8 +198,11 @@ class Interrupting:
 
 STATEMENTS = [
     "CREATE TABLE {stage",
+    "CREATE TABLE {touch_stage",
+    "INSERT INTO {touch_stage",
     "INSERT INTO {stage",
-    "REPLACE PARTITION",
+    "ALTER TABLE rollup_touch_day REPLACE PARTITION",
+    "ALTER TABLE rollup_day REPLACE PARTITION",
     "INSERT INTO rollup_state",
     "rollup_pass",
 ]
@@ -301,9 +313,11 @@ def test_as_of_covers_what_was_marked_before_and_nothing_later(store: Store) -> 
 PERFORMANCE: dict[str, Any] = {
     "start": DATE_0,
     "end": DATE_0 + timedelta(days=1),
+    "basis": "conversion_day",
     "model": "linear",
     "currency": "USD",
     "conversion_type": "",
+    "fx_max_age_days": 7,
 }
 
 

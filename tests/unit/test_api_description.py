@@ -165,6 +165,7 @@ def test_the_vendored_page_keeps_its_licence() -> None:
         ("ATTRIBUTION_LOOKBACK_WINDOW_DAYS", "-1"),
         ("ATTRIBUTION_HALF_LIFE_DAYS", "a week"),
         ("ATTRIBUTION_REPORTING_CURRENCY", "dollar"),
+        ("ATTRIBUTION_FX_MAX_AGE_DAYS", "32"),
         ("KAFKA_BOOTSTRAP_SERVERS", ""),
     ],
 )

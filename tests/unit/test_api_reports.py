@@ -6,6 +6,7 @@ import csv
 import io
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -89,6 +90,58 @@ async def test_performance_is_sums_with_ratios_of_sums() -> None:
     assert answer["other_currencies"] == ["EUR"]
 
 
+async def test_other_currencies_are_converted_at_the_rate_of_their_day() -> None:
+    """9 EUR of yesterday's conversion at 1.5; today's rate plays no part."""
+    store = demo_store()
+    yesterday = NOW.date() - timedelta(days=1)
+    store.add_rates([(yesterday, "USD", Decimal("1.5")), (NOW.date(), "USD", Decimal(3))], base="EUR")
+    answer = (await get(f"{PERFORMANCE}?attribution_model=linear", store)).json()
+    assert answer["totals"]["revenue_micros"] == 107_000_000 + 13_500_000
+    assert (answer["converted_currencies"], answer["other_currencies"]) == (["EUR"], [])
+    answer = (await get(f"{PERFORMANCE}?attribution_model=linear&currency=EUR", store)).json()
+    assert answer["totals"]["spend_micros"] == 13_333_333
+    assert answer["totals"]["roas"] == pytest.approx((9 + 100 / 1.5) / (20 / 1.5))
+    assert (answer["converted_currencies"], answer["other_currencies"]) == (["USD"], ["USD"])
+
+
+async def test_a_rate_that_is_too_old_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = demo_store()
+    store.add_rates([(NOW.date() - timedelta(days=4), "USD", Decimal("1.5"))], base="EUR")
+    assert (await get(PERFORMANCE, store)).json()["converted_currencies"] == ["EUR"]
+    monkeypatch.setenv("ATTRIBUTION_FX_MAX_AGE_DAYS", "2")
+    answer = (await get(PERFORMANCE, store)).json()
+    assert (answer["converted_currencies"], answer["other_currencies"]) == ([], ["EUR"])
+
+
+async def test_cohorts_count_credits_on_the_day_of_the_touch() -> None:
+    """The touches of the purchase lie two and three days back; what nobody touched stays at its conversion."""
+    day = NOW.date() - timedelta(days=3)
+    rows = {}
+    for basis in ("conversion_day", "touch_day"):
+        query = f"attribution_model=linear&start_date={day}&end_date={day}&basis={basis}"
+        answer = (await get(f"{PERFORMANCE}?{query}")).json()
+        assert answer["basis"] == basis
+        rows[basis] = {r["channel"]: r["revenue"] for r in answer["channels"]}
+    assert rows == {
+        "conversion_day": {"unattributed": 0.0},
+        "touch_day": {"Paid Search": 50.0, "unattributed": 0.0},
+    }
+    day = NOW.date() - timedelta(days=5)
+    answer = (await get(f"{PERFORMANCE}?start_date={day}&end_date={day}&basis=touch_day")).json()
+    assert {r["channel"]: r["revenue"] for r in answer["channels"]} == {"unattributed": 7.0}
+
+
+async def test_spend_that_lags_is_flagged() -> None:
+    yesterday = str(NOW.date() - timedelta(days=1))
+    answer = (await get(PERFORMANCE)).json()
+    through = {r["channel"]: r["spend_through"] for r in answer["channels"]}
+    assert through == {"Paid Search": yesterday, "=Email": None, "unattributed": None}
+    assert answer["spend_behind"] == ["Paid Search"]
+    assert (await get(f"{PERFORMANCE}?end_date={yesterday}")).json()["spend_behind"] == []
+    lines = csv.DictReader(io.StringIO((await get(PERFORMANCE, accept="text/csv")).text))
+    assert [line["spend_through"] for line in lines] == [yesterday, "", ""]
+
+
 async def test_performance_says_what_it_stands_on() -> None:
     answer = (await get(f"{PERFORMANCE}?attribution_model=position_based&currency=EUR")).json()
     assert answer["meta"] == {
@@ -118,6 +171,7 @@ async def test_left_out_the_period_is_30_days_up_to_today() -> None:
         ("start_date=yesterday", ["start_date"]),
         ("attribution_model=lst", ["attribution_model"]),
         ("currency=usd", ["currency"]),
+        ("basis=touchday", ["basis"]),
         ("conversion_type=", ["conversion_type"]),
     ],
 )
@@ -207,6 +261,7 @@ async def test_an_unchanged_report_is_304_and_a_changed_one_is_not() -> None:
     assert (again.headers["etag"], again.headers["x-meta-lag-seconds"]) == (tag, "0.0")
     assert (await get(PERFORMANCE, store, if_none_match=tag, accept="text/csv")).status_code == 200
     assert (await get(f"{PERFORMANCE}?currency=EUR", store, if_none_match=tag)).status_code == 200
+    assert (await get(f"{PERFORMANCE}?basis=touch_day", store, if_none_match=tag)).status_code == 200
     store.add_spend([SpendEvent("s2", DAY - 1, "Paid Search", 20_000_001, "USD")])
     changed = await get(PERFORMANCE, store, if_none_match=tag)
     assert (changed.status_code, changed.headers["etag"] != tag) == (200, True)

@@ -56,8 +56,8 @@ def conversion_credits(draw: st.DrawFn) -> ConversionCredits:
 PAIRS = st.lists(st.tuples(TEXT, conversion_credits()), max_size=5)
 
 
-def when(us: int) -> datetime:
-    return EPOCH + timedelta(microseconds=us)
+def when(us: int | None) -> datetime:
+    return EPOCH + timedelta(microseconds=us or 0)
 
 
 def row_by_row(customer_id: str, c: ConversionCredits, at_us: int, *, deleted: bool) -> list[dict[str, Any]]:
