@@ -158,5 +158,5 @@ def _pipeline(
         write_notices=write_notices,
         write_rows=write_rows,
         threads=ThreadPoolExecutor(8, thread_name_prefix="epoch"),
-        limits=LimitGuard(settings.dead_letter_limits()),
+        limits=LimitGuard(settings.dead_letter_limits(), lambda tp: consumer().note(tp)),
     )

@@ -18,11 +18,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from faust.types import TP
 from mode import get_logger
 
 from attribution.types import ConversionCredits
@@ -42,16 +43,22 @@ class Consumer(Protocol):
 
     def begin(self, epoch: Epoch) -> bool:
         """Whether the epoch continues the chain."""
+        ...
 
-    async def finish(self, epoch: Epoch) -> None:
-        """Commit its offsets."""
+    def note(self, tp: TP) -> tuple[int, str]:
+        """What was committed last when reading began: offset and note."""
+        ...
+
+    async def finish(self, epoch: Epoch, notes: Mapping[TP, str]) -> None:
+        """Commit its offsets, each with its note."""
 
 
 @dataclass(slots=True)
 class Batch:
     """What one epoch amounts to; ``newest_us`` is the newest event time per topic and partition.
 
-    ``notices`` go to other workers, ``erased`` are customers whose rows must go.
+    ``notices`` go to other workers, ``erased`` are customers whose rows must go, ``notes`` are committed with the
+    offsets.
     """
 
     epoch: Epoch
@@ -65,6 +72,7 @@ class Batch:
     erased: list[Erased] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     newest_us: dict[tuple[str, int], int] = field(default_factory=dict)
+    notes: dict[TP, str] = field(default_factory=dict)
 
     def add(self, partition: int, result: PartitionResult) -> None:
         """Take over what one partition amounts to."""
@@ -115,7 +123,7 @@ class Pipeline:
             return
         began = time.perf_counter()
         batch = await self._computed(epoch)
-        self._limits.check(epoch.chunks.items(), batch.rejected)
+        batch.notes = self._limits.advance(epoch.chunks, epoch.start, batch.rejected)
         computed = time.perf_counter()
         if self._finishing is not None:
             await self._finishing
@@ -192,7 +200,7 @@ class Pipeline:
             began = time.perf_counter()
             await asyncio.get_running_loop().run_in_executor(self._threads, self._write_rows, batch)
             inserted = time.perf_counter()
-            await self._consumer().finish(batch.epoch)
+            await self._consumer().finish(batch.epoch, batch.notes)
             logger.info(
                 "Epoch of %d records, %d conversions attributed, %d rejected: computed in %.3f s, durable %.3f, "
                 "inserted %.3f, committed %.3f",

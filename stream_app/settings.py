@@ -33,7 +33,7 @@ class WorkerSettings(BaseSettings):
     erasures_topic: str = Field("attribution.erasures", alias="ATTRIBUTION_ERASURES_TOPIC")
     dead_letter_topic: str = Field("attribution.dead_letter", alias="ATTRIBUTION_DEAD_LETTER_TOPIC")
     dead_letter_max_ratio: float = Field(0.5, alias="ATTRIBUTION_DEAD_LETTER_MAX_RATIO", ge=0, le=1, examples=[0.5])
-    dead_letter_window: int = Field(1_000, alias="ATTRIBUTION_DEAD_LETTER_WINDOW", ge=1, le=1_000_000, examples=[1000])
+    dead_letter_window: int = Field(5_000, alias="ATTRIBUTION_DEAD_LETTER_WINDOW", ge=20, le=1_000_000, examples=[5000])
     dead_letter_max_consecutive: int = Field(
         1_000, alias="ATTRIBUTION_DEAD_LETTER_MAX_CONSECUTIVE", ge=0, examples=[1000]
     )

@@ -10,7 +10,6 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 import faust
 from mode import get_logger
@@ -21,16 +20,12 @@ from clickhouse.settings import ClickHouseSettings
 from clickhouse.writer import Writer
 from stream_app.app import AttributionApp, create_app
 from stream_app.dead_letter_limits import TooManyInvalidError
+from stream_app.exits import FAIL_STOP, LIMIT_STOP
 from stream_app.rows import RowWriter
 from stream_app.settings import WorkerSettings
 from stream_app.topics import ensure_internal_topics
 
 logger = get_logger(__name__)
-
-#: Exit code of a fail-stop: a supervisor restarts the worker, which begins at the committed offsets.
-FAIL_STOP: Final = 70
-#: Exit code after too many invalid records: a restart would only go on draining, so a supervisor leaves it stopped.
-LIMIT_STOP: Final = 71
 
 
 def clock_us() -> int:
@@ -72,10 +67,12 @@ def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings) -> None
 
     def fail_stop(error: BaseException) -> None:
         """Nothing may be committed after a failure, so nothing of an orderly stop may run."""
-        logger.critical("Stopping without a commit: %s: %s", type(error).__name__, error, exc_info=error)
+        is_limit = isinstance(error, TooManyInvalidError)
+        cause = None if is_limit else error
+        logger.critical("Stopping without a commit: %s: %s", type(error).__name__, error, exc_info=cause)
         readiness.clear()
         sys.stderr.flush()
-        os._exit(LIMIT_STOP if isinstance(error, TooManyInvalidError) else FAIL_STOP)
+        os._exit(LIMIT_STOP if is_limit else FAIL_STOP)
 
     client = connect(clickhouse)
     rows = RowWriter(

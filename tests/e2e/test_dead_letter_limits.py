@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from stream_app.worker import LIMIT_STOP
+from stream_app.exits import LIMIT_STOP
 from stream_harness import Sent, Stream
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
 
 BROKEN = 2_000
 LIMIT = 100
+BEFORE = 60
 
 
 @pytest.fixture
@@ -29,25 +30,28 @@ def event(kind: str, key: str, **body: str) -> Sent:
 
 
 def test_a_bad_deploy_stops_the_worker_and_raising_the_limit_drains_it(stream: Stream) -> None:
-    """The good records stand behind the broken ones of their partition."""
-    broken = [event("touchpoint", f"customer-{i}", event_id=f"b{i}", channel="Email") for i in range(BROKEN)]
+    """The good records stand behind the broken ones of their partition; a restart goes on counting."""
+    broken = [event("touchpoint", "ada", event_id=f"b{i}", channel="Email") for i in range(BROKEN)]
     touch = event("touchpoint", "ada", event_id="t1", occurred_at="2026-09-01T00:00:00Z", channel="Email")
     order = event("conversion", "ada", event_id="k1", occurred_at="2026-09-02T00:00:00Z", value="1", currency="USD")
-    stream.produce([*broken, touch, order])
+    in_a_row = {"ATTRIBUTION_DEAD_LETTER_MAX_CONSECUTIVE": str(LIMIT), "ATTRIBUTION_DEAD_LETTER_MAX_RATIO": ""}
+    share = {"ATTRIBUTION_DEAD_LETTER_MAX_CONSECUTIVE": "", "ATTRIBUTION_DEAD_LETTER_WINDOW": str(2 * LIMIT)}
 
-    for limits in (
-        {"ATTRIBUTION_DEAD_LETTER_MAX_CONSECUTIVE": str(LIMIT), "ATTRIBUTION_DEAD_LETTER_MAX_RATIO": ""},
-        {"ATTRIBUTION_DEAD_LETTER_MAX_CONSECUTIVE": "", "ATTRIBUTION_DEAD_LETTER_WINDOW": str(LIMIT)},
-    ):
+    stream.produce(broken[:BEFORE])
+    stream.start(env=in_a_row)
+    stream.wait()
+    assert stream.stop(0) == 0
+    stream.produce([*broken[BEFORE:], touch, order])
+    for limits in (in_a_row, share):
         stream.start(env=limits)
         assert stream.workers.pop(0).wait(60) == LIMIT_STOP, stream.log_tail()
         assert not stream.is_ready()
-        assert len(stream.dead_letters()) <= 2 * LIMIT * stream.partitions
+        assert len(stream.dead_letters()) == BEFORE
     log = (stream.folder / "worker-0.log").read_text()
-    assert f"{LIMIT + 1} invalid records in a row" in log
-    assert f"of the last {LIMIT} records invalid" in log
-    assert "missing_field in occurred_at" in log
-    assert "customer-" not in log
+    assert f"at offset {LIMIT}: {LIMIT + 1} invalid records in a row" in log
+    assert f"{LIMIT + 1} of the last {2 * LIMIT} records are invalid" in log
+    assert "missing_field of occurred_at" in log
+    assert "ada" not in log
 
     stream.start(env={"ATTRIBUTION_DEAD_LETTER_MAX_CONSECUTIVE": "0", "ATTRIBUTION_DEAD_LETTER_MAX_RATIO": "0"})
     stream.wait()

@@ -61,11 +61,16 @@ class Parts:
     notices: list[Any] = field(default_factory=list)
     is_in_chain: bool = True
     fails_at: str = ""
+    notes: dict[TP, tuple[int, str]] = field(default_factory=dict)
 
     def begin(self, _: Epoch) -> bool:
         return self.is_in_chain
 
-    async def finish(self, epoch: Epoch) -> None:
+    def note(self, tp: TP) -> tuple[int, str]:
+        return self.notes.get(tp, (-1, ""))
+
+    async def finish(self, epoch: Epoch, notes: Mapping[TP, str]) -> None:
+        self.notes.update({tp: (epoch.end[tp], text) for tp, text in notes.items()})
         self._say(f"commit {max(epoch.end.values())}")
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
@@ -121,7 +126,7 @@ def pipeline(parts: Parts, limits: Limits) -> Pipeline:
         write_notices=parts.write_notices,
         write_rows=parts.write_rows,
         threads=ThreadPoolExecutor(1),
-        limits=LimitGuard(limits),
+        limits=LimitGuard(limits, parts.note),
     )
 
 
