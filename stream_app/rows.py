@@ -11,7 +11,7 @@ from clickhouse import rows
 from clickhouse.erasure import Customer, Eraser
 from clickhouse.writer import Writer, with_backoff, write_with_backoff
 from schemas.records import Rejected
-from stream_app.deadletter import stage
+from stream_app.dead_letter_headers import attempts, stage
 from stream_app.pipeline import Batch
 from stream_app.settings import WorkerSettings
 
@@ -99,5 +99,5 @@ def dead_letter(item: Rejected, failed_at_us: int) -> rows.DeadLetter:
         stage=stage(item.reason),
         recorded_at_us=record.timestamp * 1000,
         failed_at_us=failed_at_us,
-        attempts=1,
+        attempts=attempts(record),
     )
