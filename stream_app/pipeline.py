@@ -103,12 +103,13 @@ class Pipeline:
         write_rows: Callable[[Batch], None],
         threads: Executor,
         limits: LimitGuard,
+        beat: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._sources, self._decoder, self._journeys = sources, Decoder(sources), journeys
         self._state, self._consumer = state, consumer
         self._write_dead_letters, self._write_notices = write_dead_letters, write_notices
         self._write_rows = write_rows
-        self._threads, self._limits = threads, limits
+        self._threads, self._limits, self._beat = threads, limits, beat
         self._finishing: asyncio.Task[None] | None = None
         self._delivery: asyncio.Task[None] | None = None
         self._not_stored: dict[int, dict[bytes, bytes | None]] = {}
@@ -144,6 +145,7 @@ class Pipeline:
             decoded = [(partition, self._decoder.decode(records)) for partition, records in epoch.by_partition()]
         except SchemaSourceUnavailableError as error:
             logger.warning("Waiting for the schema registry: %s", error)
+            self._beat("wait for the schema registry")
             return None
         for partition, events in decoded:
             state = self._state(partition)
@@ -201,6 +203,7 @@ class Pipeline:
             await asyncio.get_running_loop().run_in_executor(self._threads, self._write_rows, batch)
             inserted = time.perf_counter()
             await self._consumer().finish(batch.epoch, batch.notes)
+            self._beat("epoch committed")
             logger.info(
                 "Epoch of %d records, %d conversions attributed, %d rejected: computed in %.3f s, durable %.3f, "
                 "inserted %.3f, committed %.3f",
