@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JARS := $(VENV)/.jars
+FAULT_RESULTS ?= data/fault-results.jsonl
 ROOMS := attribution schemas clickhouse stream_app api loadgen embedded cli
 
 .DEFAULT_GOAL := help
@@ -41,15 +42,19 @@ down: ## stop the stack that `make up` started, from another terminal
 
 .PHONY: test
 test: setup ## every test, on a real broker and the real engine
-	ATTRIBUTION_REQUIRE_STACK=1 $(BIN)/pytest tests -m "not faults"
+	ATTRIBUTION_REQUIRE_STACK=1 $(BIN)/pytest tests -m "not faults" -n 2 --dist loadfile
 
 .PHONY: test-fast
 test-fast: setup ## tests that need neither broker nor engine
 	$(BIN)/pytest tests -m "not kafka and not clickhouse and not faults"
 
 .PHONY: test-faults
-test-faults: setup ## two workers under kill -9, SIGTERM and SIGSTOP; SEEDS=20 (about a minute a seed)
-	ATTRIBUTION_REQUIRE_STACK=1 ATTRIBUTION_FAULT_SEEDS=$(or $(SEEDS),20) $(BIN)/pytest tests/faults -m faults
+test-faults: setup ## the fault matrix: KILLS=200 SEEDS=2 REBALANCES=50 BROKER_KILLS=20 OUTAGES=20 (about 45 minutes)
+	mkdir -p $(dir $(FAULT_RESULTS)) && rm -f $(FAULT_RESULTS)
+	ATTRIBUTION_REQUIRE_STACK=1 ATTRIBUTION_FAULT_RESULTS=$(abspath $(FAULT_RESULTS)) \
+	ATTRIBUTION_FAULT_KILLS=$(or $(KILLS),200) ATTRIBUTION_FAULT_SEEDS=$(or $(SEEDS),2) \
+	ATTRIBUTION_FAULT_REBALANCES=$(or $(REBALANCES),50) ATTRIBUTION_FAULT_BROKER_KILLS=$(or $(BROKER_KILLS),20) \
+	ATTRIBUTION_FAULT_OUTAGES=$(or $(OUTAGES),20) $(BIN)/pytest tests/faults
 
 .PHONY: check
 check: $(STAMP) ## format, lint, types, import direction

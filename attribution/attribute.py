@@ -128,9 +128,10 @@ class Attributor:
 
     def attribute(self, journey: JourneyView, conversion: Conversion) -> ConversionCredits:
         """Credits of every model; empty if the conversion is not live, one pseudo touch if none is eligible."""
-        rev, truncated, models = journey.rev, journey.truncated, self.models
+        rev, models = journey.rev, self.models
         if not conversion.is_live:
-            return ConversionCredits(conversion, rev, models, (), (), (), self._no_fallbacks, truncated)
+            return ConversionCredits(conversion, rev, models, (), (), (), self._no_fallbacks)
+        truncated = journey.truncated and self._has_lost_touches(journey.touches, conversion)
         value = conversion.value_micros
         touches = self.eligible(journey, conversion)
         if not touches:
@@ -145,6 +146,10 @@ class Attributor:
         path = Path(touches, conversion, direct_channels=self._direct, lead_us=lead_us, opportunity_us=opportunity_us)
         weights, micros, fallbacks = self._credits(path, value)
         return ConversionCredits(conversion, rev, models, touches, weights, micros, fallbacks, truncated)
+
+    def _has_lost_touches(self, touches: Sequence[Touch], conversion: Conversion) -> bool:
+        """Whether the window begins before the oldest of the newest touches: those in between were dropped."""
+        return len(touches) > 1 and conversion.at_us - self._lookback_us <= touches[1][0]
 
     def _credits(
         self, path: Path, value: int

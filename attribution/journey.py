@@ -111,7 +111,7 @@ class Journey:
         applied = Applied()
         if touches:
             touches = self._split_late_touches(touches, newest - config.horizon_us, applied)
-            self._merge_touches(touches)
+            self._merge_touches(touches, config)
         if events:
             events = self._split_late_events(events, newest, config, applied)
             self._merge_events(events)
@@ -142,7 +142,7 @@ class Journey:
 
         ``rev`` is the sender's: this journey's rises above it, so that its rows replace the sender's.
         """
-        self._merge_touches(touches)
+        self._merge_touches(touches, config)
         self._merge_events(events)
         more = rev - self.absorbed.get(sender, 0)
         if more > 0:
@@ -172,10 +172,13 @@ class Journey:
                 kept.append(event)
         return kept
 
-    def _merge_touches(self, touches: Iterable[Touch]) -> None:
+    def _merge_touches(self, touches: Iterable[Touch], config: AttributionConfig) -> None:
+        """What the cap would drop at once is not taken: a replay of it must not raise ``rev``."""
         mine = self.touches
         ids = [t[1] for t in mine] if len(mine) < 32 else {t[1] for t in mine}
         for touch in touches:
+            if self.truncated and len(mine) > config.max_touchpoints and mine[0] < touch < mine[1]:
+                continue
             if touch[1] not in ids:
                 ids.append(touch[1]) if isinstance(ids, list) else ids.add(touch[1])
                 insort(mine, touch)

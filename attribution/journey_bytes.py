@@ -106,12 +106,20 @@ def from_bytes(raw: bytes) -> Parts:
     return parts
 
 
-def append_touches(raw: bytes, touches: Sequence[Touch], config: AttributionConfig) -> bytes | None:
-    """The journey with these touches, or None if it takes more than appending them.
+def _first(touch: Touch) -> bytes:
+    """A journey of one touch."""
+    header = _HEADER.pack(FORMAT_VERSION, False, 1, touch[0], touch[0], 1)
+    return b"".join((header, _NO_EVENTS, _COUNT.pack(_ARRAY32, 1), _encode(touch)))
+
+
+def append_touches(raw: bytes | None, touches: Sequence[Touch], config: AttributionConfig) -> bytes | None:
+    """The journey (None: a new one) with these touches, or None if it takes more than appending them.
 
     Appending is enough when every touch is later than everything the journey holds (so no conversion can be
     affected and order is kept), none is known already, no bound is reached, and no other id has a part in it.
     """
+    if raw is None:
+        return _first(touches[0]) if len(touches) == 1 and touches[0][0] >= 0 else None
     format_, flags, rev, newest, oldest, size = _HEADER.unpack_from(raw)
     if format_ != FORMAT_VERSION or flags & LINKED:
         return None

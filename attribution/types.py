@@ -70,7 +70,8 @@ class ConversionCredits:
     model ``models[m]`` and touch ``touches[i]``. Without an eligible touch, ``touches`` holds the one
     ``unattributed`` pseudo touch ``(conversion.at_us, "", UNATTRIBUTED, "")``.
     For a conversion that is not live ``touches``, ``weights`` and ``micros`` are empty.
-    ``fallbacks[m]`` names the model that stood in (``""``: none); ``truncated``: the journey was capped.
+    ``fallbacks[m]`` names the model that stood in (``""``: none); ``truncated``: touches in the window may have been
+    dropped.
     """
 
     conversion: Conversion

@@ -6,6 +6,7 @@ StoreError
  │   └─ RowCountMismatch the engine took another number of rows than were sent
  ├─ MigrationError       the database and the migration files do not fit together
  ├─ BaseMismatch         exchange rates against another base than those that are there
+ ├─ RunError             a run is not there, or is not in a state for what was asked
  └─ LockHeld             another process is doing the same work
 """
 
@@ -77,6 +78,10 @@ class MigrationError(StoreError):
 
 class BaseMismatch(StoreError):  # noqa: N818 - a state of the table, not a fault of the rates
     """Exchange rates against another base than those in the database; the message names both and the way out."""
+
+
+class RunError(StoreError):
+    """A run is not there, or is not in a state for what was asked; the message has the way out."""
 
 
 class LockHeld(StoreError):  # noqa: N818 - a state, not a fault

@@ -8,7 +8,7 @@ the table needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
@@ -135,18 +135,33 @@ def dirty_days(days: Sequence[int], *, run_id: int) -> pa.Table:
     return _table(DIRTY_DAYS, {"run_id": [run_id] * len(days), "day": days})
 
 
-def run_rows(run_id: int, *, label: str, models: Sequence[str], config_hash: str, config_json: str) -> pa.Table:
-    """The one row of ``runs`` that describes a run; stamped by the server, the last one wins."""
-    return _table(
-        RUNS,
-        {
-            "run_id": [run_id],
-            "label": [label],
-            "models": [list(models)],
-            "config_hash": [config_hash],
-            "config": [config_json],
-        },
-    )
+def run_rows(
+    run_id: int,
+    *,
+    label: str,
+    models: Sequence[str],
+    config_hash: str,
+    config_json: str,
+    more: Mapping[str, str | int] | None = None,
+) -> pa.Table:
+    """The one row of ``runs`` that describes a run; stamped by the server, the last one wins.
+
+    Args:
+        run_id: which run.
+        label: its name.
+        models: its models.
+        config_hash: of its parameters.
+        config_json: its parameters.
+        more: values of the optional columns; those that are left out are blank.
+    """
+    columns = {
+        "run_id": [run_id],
+        "label": [label],
+        "models": [list(models)],
+        "config_hash": [config_hash],
+        "config": [config_json],
+    }
+    return _table(RUNS, columns | {name: [value] for name, value in (more or {}).items()})
 
 
 def attribution_rows(
@@ -167,7 +182,7 @@ def attribution_rows(
     n_touches = np.fromiter((len(c.touches) if c.conversion.is_live else 0 for c in items), np.int64, len(items))
 
     row = np.repeat(np.arange(len(items)), n_models)
-    taken = pa.array(row)
+    taken = pa.array(row, pa.int32())
     row_offsets = _offsets(n_touches[row])
     touches = list(chain.from_iterable(c.touches for c in live))
     at, ids, channels, campaigns = zip(*touches, strict=True) if touches else ((), (), (), ())
@@ -175,6 +190,9 @@ def attribution_rows(
 
     def per_row(values: Iterable[Any], kind: pa.DataType | None = None) -> pa.Array:
         return pa.array(values, kind).take(taken)
+
+    def text_per_row(values: Iterable[str]) -> pa.Array:
+        return _repeating(values).take(taken)
 
     def touch_list(values: pa.Array) -> pa.Array:
         return pa.ListArray.from_arrays(base_offsets, values).take(taken)
@@ -185,22 +203,22 @@ def attribution_rows(
 
     columns = {
         "run_id": pa.array(np.full(len(row), run_id, np.uint32)),
-        "model": pa.array(list(chain.from_iterable(c.models for c in items)), pa.string()),
-        "conversion_id": per_row([c.conversion_id for c in conversions], pa.string()),
-        "customer_id": per_row([customer_id for customer_id, _ in entries], pa.string()),
-        "conversion_type": per_row([c.conversion_type for c in conversions], pa.string()),
+        "model": _repeating(chain.from_iterable(c.models for c in items)),
+        "conversion_id": text_per_row([c.conversion_id for c in conversions]),
+        "customer_id": text_per_row([customer_id for customer_id, _ in entries]),
+        "conversion_type": text_per_row([c.conversion_type for c in conversions]),
         "converted_at": per_row([c.at_us for c in conversions], pa.int64()).cast(TIMESTAMP_US),
         "value_micros": per_row([c.value_micros for c in conversions], pa.int64()),
-        "currency": per_row([c.currency for c in conversions], pa.string()),
-        "t.id": touch_list(pa.array(ids, pa.string())),
+        "currency": text_per_row([c.currency for c in conversions]),
+        "t.id": touch_list(_repeating(ids)),
         "t.at": touch_list(pa.array(at, pa.int64()).cast(TIMESTAMP_US)),
-        "t.channel": touch_list(pa.array(channels, pa.string())),
-        "t.campaign": touch_list(pa.array(campaigns, pa.string())),
+        "t.channel": touch_list(_repeating(channels)),
+        "t.campaign": touch_list(_repeating(campaigns)),
         "t.weight": credit_list((c.weights for c in live), np.float64),
         "t.value_micros": credit_list((c.micros for c in live), np.int64),
-        "fallback": pa.array(list(chain.from_iterable(_fallbacks(c) for c in items)), pa.string()),
+        "fallback": _repeating(chain.from_iterable(_fallbacks(c) for c in items)),
         "truncated": per_row(np.fromiter((c.truncated for c in items), np.uint8, len(items))),
-        "config_hash": pa.array([config_hash] * len(row), pa.string()),
+        "config_hash": _repeating([config_hash] * len(row)),
         "rev": per_row([c.rev for c in items], pa.uint64()),
         "is_deleted": pa.array(~is_live[row]).cast(pa.uint8()),
         "emitted_at": pa.array(np.full(len(row), emitted_at_us // 1_000)).cast(TIMESTAMP_MS),
@@ -224,6 +242,11 @@ def _former(credits_: Sequence[CustomerCredits]) -> list[CustomerCredits]:
 
 def _fallbacks(c: ConversionCredits) -> Iterable[str]:
     return c.fallbacks if len(c.fallbacks) == len(c.models) else repeat("", len(c.models))
+
+
+def _repeating(values: Iterable[str | None]) -> pa.Array:
+    """Texts as indices into the distinct ones (ClickHouse wants them distinct): each text is sent once."""
+    return pa.array(values if isinstance(values, Sequence) else list(values), pa.string()).dictionary_encode()
 
 
 def _offsets(lengths: npt.NDArray[np.int64]) -> pa.Array:

@@ -3,7 +3,8 @@
 Name, ClickHouse type, Arrow type, in insert order.
 
 A test compares this with what the live engine describes, so a migration and this list cannot drift apart.
-Arrow has no LowCardinality of its own: such columns are sent as plain text, and the engine converts.
+LowCardinality columns, and those whose texts repeat between the rows of one insert, are sent as Arrow dictionaries:
+each text once, and indices. ClickHouse refuses a dictionary that holds a text twice.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pyarrow as pa
 
 TIMESTAMP_US: Final = pa.timestamp("us", "UTC")
 TIMESTAMP_MS: Final = pa.timestamp("ms", "UTC")
+REPEATING: Final = pa.dictionary(pa.int32(), pa.string())
 TEXT_MAP: Final = pa.map_(pa.string(), pa.string())
 
 _TEXT = "String"
@@ -26,7 +28,7 @@ _MAP = "Map(LowCardinality(String), String)"
 
 _ARROW: Final[Mapping[str, pa.DataType]] = {
     _TEXT: pa.string(),
-    _SYMBOL: pa.string(),
+    _SYMBOL: REPEATING,
     _TIME_US: TIMESTAMP_US,
     _TIME_MS: TIMESTAMP_MS,
     _MAP: TEXT_MAP,
@@ -44,19 +46,21 @@ _ARROW: Final[Mapping[str, pa.DataType]] = {
 class Column:
     """One column; ``optional`` ones may be left out of an insert.
 
-    The table then fills in 0, an empty text or an empty map, except for times: those get the server's clock.
+    The table then fills in 0, an empty text or an empty map, except for times: those get the server's clock. The
+    texts of a ``repeating`` one come several times in an insert.
     """
 
     name: str
     clickhouse_type: str
     optional: bool = False
+    repeating: bool = False
 
     @property
     def arrow_type(self) -> pa.DataType:
         """The type of this column in a table that the writer accepts."""
-        if self.clickhouse_type.startswith("Array("):
-            return pa.list_(_ARROW[self.clickhouse_type[6:-1]])
-        return _ARROW[self.clickhouse_type]
+        is_list = self.clickhouse_type.startswith("Array(")
+        item = REPEATING if self.repeating else _ARROW[self.clickhouse_type[6:-1] if is_list else self.clickhouse_type]
+        return pa.list_(item) if is_list else item
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,16 +180,16 @@ ATTRIBUTIONS: Final = Table(
     (
         Column("run_id", "UInt32"),
         Column("model", _SYMBOL),
-        Column("conversion_id", _TEXT),
-        Column("customer_id", _TEXT),
+        Column("conversion_id", _TEXT, repeating=True),
+        Column("customer_id", _TEXT, repeating=True),
         Column("conversion_type", _SYMBOL),
         Column("converted_at", _TIME_US),
         Column("value_micros", "Int64"),
         Column("currency", _SYMBOL),
-        Column("t.id", f"Array({_TEXT})"),
+        Column("t.id", f"Array({_TEXT})", repeating=True),
         Column("t.at", f"Array({_TIME_US})"),
         Column("t.channel", f"Array({_SYMBOL})"),
-        Column("t.campaign", f"Array({_TEXT})"),
+        Column("t.campaign", f"Array({_TEXT})", repeating=True),
         Column("t.weight", "Array(Float64)"),
         Column("t.value_micros", "Array(Int64)"),
         Column("fallback", _SYMBOL, optional=True),
@@ -209,6 +213,17 @@ RUNS: Final = Table(
         Column("config_hash", _SYMBOL),
         Column("config", _TEXT),
         Column("updated_at", _TIME_US, optional=True),
+        Column("status", _SYMBOL, optional=True),
+        Column("source", _SYMBOL, optional=True),
+        Column("group_id", _TEXT, optional=True),
+        Column("from_us", "Int64", optional=True),
+        Column("to_us", "Int64", optional=True),
+        Column("plan", _TEXT, optional=True),
+        Column("done", "UInt64", optional=True),
+        Column("total", "UInt64", optional=True),
+        Column("detail", _TEXT, optional=True),
+        Column("created_us", "Int64", optional=True),
+        Column("finished_us", "Int64", optional=True),
     ),
     key=("run_id",),
     version="updated_at",

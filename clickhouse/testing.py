@@ -94,4 +94,4 @@ def _default(column: Column) -> Any:
         return datetime.now(UTC) if column.optional else _EPOCH
     if pa.types.is_list(kind) or pa.types.is_map(kind):
         return []
-    return "" if pa.types.is_string(kind) else 0
+    return "" if pa.types.is_string(kind) or pa.types.is_dictionary(kind) else 0

@@ -107,22 +107,20 @@ def prepare(
     config = data_dir / "server.properties"
     config.write_text(properties(data_dir, port, free_port(), keep_forever=keep_forever, extra=extra))
     if not (data_dir / "log" / "meta.properties").exists():
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = [
-            java,
-            *JVM,
-            "-cp",
-            libraries,
-            "kafka.tools.StorageTool",
-            "format",
-            f"--cluster-id={cluster}",
-            "-c",
-            str(config),
-        ]
+        command = [java, *JVM, "-cp", libraries, "kafka.tools.StorageTool", "format", "-t", cluster_id()]
+        command += ["-c", str(config)]
         told = subprocess.run(command, capture_output=True, text=True, check=False)
         if told.returncode:
             raise BrokerError(f"cannot format {data_dir}: {(told.stderr or told.stdout)[-1500:]}")
     return [java, *JVM, "-cp", libraries, "kafka.Kafka", str(config)]
+
+
+def cluster_id() -> str:
+    """A new id in Kafka's form; never with a dash in front, which its command line takes for an option."""
+    while True:
+        found = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not found.startswith("-"):
+            return found
 
 
 class Broker:

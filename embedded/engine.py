@@ -15,21 +15,26 @@ import re
 import threading
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from embedded.sql import NOT_IMPLEMENTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from embedded.sql import Statement
 
 UNKNOWN_SETTING: Final = 115
+NOT_ENOUGH_SPACE: Final = 243
 SESSION_NOT_FOUND: Final = 372
 SESSION_IS_LOCKED: Final = 373
+#: Left free for merges and logs: below it, inserts are refused.
+_DISK_RESERVE: Final = 16 << 20
 READ_ONLY_BUT_SETTINGS: Final = 2  # readonly=2: no changes to data, but settings may be set
 
+#: Server settings, of merges above all.
+_CONFIG: Final = Path(__file__).with_name("engine.xml")
 _CODE: Final = re.compile(r"Code: (\d+)\.")
 _WRAPPING: Final = re.compile(r"^.*?(?=Code: \d+\. DB::Exception)", re.DOTALL)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
@@ -107,8 +112,9 @@ class Engine:
         from chdb.session import Session  # noqa: PLC0415 - 0.5 s and 400 MB, only for the process that is the engine
 
         make: Any = Session  # untyped
-        self._open: Callable[[], Any] = lambda: make(str(path))
+        self._open: Callable[[], Any] = lambda: make(f"{path}?config-file={_CONFIG}")
         path.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self._anchor = self._open()  # keeps the engine up between calls
         memory = max_memory_bytes or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
         self._defaults = {
@@ -145,7 +151,7 @@ class Engine:
             started = time.perf_counter_ns()
             try:
                 self._set_up(session, call)
-                answer = _insert(session, call) if call.statement.data_format else _query(session, call)
+                answer = self._insert(session, call) if call.statement.data_format else _query(session, call)
             except EngineError:
                 raise
             except Exception as error:  # noqa: BLE001 - chDB raises several kinds, all with the engine's text
@@ -211,6 +217,31 @@ class Engine:
                 raise self.error(SESSION_IS_LOCKED, text)
             return found
 
+    def _insert(self, session: Any, call: Call) -> Answer:
+        stream = session.send_insert(call.statement.text, call.statement.data_format)
+        size = 0
+        try:
+            for piece in filter(None, call.data):
+                stream.append(piece)
+                size += len(piece)
+            self._require_room(size)
+            done = stream.finish()
+        except BaseException:
+            with contextlib.suppress(Exception):  # the first error is the one to tell
+                stream.cancel()
+            raise
+        rows, size = done.rows_written, done.bytes_written
+        return Answer(read_rows=rows, read_bytes=size, written_rows=rows, written_bytes=size)
+
+    def _require_room(self, size: int) -> None:
+        """A streamed insert into a full disk is answered with success by chDB, and nothing is stored."""
+        disk = os.statvfs(self._path)
+        free, needed = disk.f_bavail * disk.f_frsize, _DISK_RESERVE + 2 * size
+        if free < needed:
+            raise self.error(
+                NOT_ENOUGH_SPACE, f"Cannot reserve {needed} bytes, not enough space: {free} bytes are free"
+            )
+
     def error(self, code: int, message: str) -> EngineError:
         """An error of ours in the engine's words."""
         name = self._error_names.get(code, "UNKNOWN_EXCEPTION")
@@ -243,20 +274,6 @@ def _query(session: Any, call: Call) -> Answer:
         written_bytes=result.bytes_written(),
         result_rows=result.rows_read(),
     )
-
-
-def _insert(session: Any, call: Call) -> Answer:
-    stream = session.send_insert(call.statement.text, call.statement.data_format)
-    try:
-        for piece in filter(None, call.data):
-            stream.append(piece)
-        done = stream.finish()
-    except BaseException:
-        with contextlib.suppress(Exception):  # the first error is the one to tell
-            stream.cancel()
-        raise
-    rows, size = done.rows_written, done.bytes_written
-    return Answer(read_rows=rows, read_bytes=size, written_rows=rows, written_bytes=size)
 
 
 def _state(session: Any, call: Call) -> list[str]:

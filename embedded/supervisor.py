@@ -276,7 +276,7 @@ class Supervisor:
     def _worker(self, index: int, folder: Path) -> Part:
         env = {"ATTRIBUTION_DATA_DIR": str(folder)}
         self._workers[f"worker-{index}"] = folder
-        return self._program(f"worker-{index}", ("worker",), env, lambda: _served(folder) is not None)
+        return self._program(f"worker-{index}", ("worker", "--run", "active"), env, lambda: _served(folder) is not None)
 
     def _program(self, name: str, words: tuple[str, ...], env: dict[str, str], ready: Callable[[], bool]) -> Part:
         return self._part(name, lambda: [sys.executable, "-P", "-m", "cli", *words], ready, env)

@@ -17,7 +17,7 @@ SHOWN_CHARS: Final = 80
 
 
 class RawRecord(Protocol):
-    """What the codec reads of a record; aiokafka's ``ConsumerRecord`` has this shape."""
+    """What the codec reads of a record; the transport's ``Record`` has this shape."""
 
     @property
     def topic(self) -> str:

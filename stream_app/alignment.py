@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from aiokafka import ConsumerRecord
 from faust.types import TP
+
+from schemas.records import RawRecord
 
 #: How long records wait for a topic of which nothing new arrives (a broker in trouble, for instance).
 MAX_WAIT_S: Final = 2.0
@@ -33,7 +34,7 @@ class Alignment:
         self.waiting: set[TP] = set()
         self._clock = clock
         self._since = 0.0
-        self._fetched: dict[TP, tuple[int, Sequence[ConsumerRecord]]] = {}
+        self._fetched: dict[TP, tuple[int, Sequence[RawRecord]]] = {}
         self._newest_ms: dict[TP, int] = {}
 
     def __len__(self) -> int:
@@ -45,7 +46,7 @@ class Alignment:
         self._fetched.clear()
         self._newest_ms.clear()
 
-    def add(self, tp: TP, start: int, records: Sequence[ConsumerRecord]) -> None:
+    def add(self, tp: TP, start: int, records: Sequence[RawRecord]) -> None:
         """Take records that were fetched from offset ``start`` on."""
         if tp.topic in self.topics:
             self._newest_ms[tp] = max([self._newest_ms.get(tp, 0), *[r.timestamp for r in records]])
@@ -55,12 +56,12 @@ class Alignment:
         self._fetched[tp] = (start, records)
         self._since = self._clock()
 
-    def release(self, is_behind: Callable[[TP], bool]) -> tuple[dict[TP, Sequence[ConsumerRecord]], dict[TP, int]]:
+    def release(self, is_behind: Callable[[TP], bool]) -> tuple[dict[TP, Sequence[RawRecord]], dict[TP, int]]:
         """Records whose turn it is, and the offset at which each partition's chunk starts."""
-        chunks: dict[TP, Sequence[ConsumerRecord]] = {}
+        chunks: dict[TP, Sequence[RawRecord]] = {}
         start: dict[TP, int] = {}
         has_waited = self._clock() - self._since > MAX_WAIT_S
-        left: dict[TP, tuple[int, Sequence[ConsumerRecord]]] = {}
+        left: dict[TP, tuple[int, Sequence[RawRecord]]] = {}
         for tp, (first, records) in self._fetched.items():
             count = len(records) if has_waited else self._due(tp, records, is_behind)
             if count:
@@ -71,7 +72,7 @@ class Alignment:
         self.waiting = set(left)
         return chunks, start
 
-    def _due(self, tp: TP, records: Sequence[ConsumerRecord], is_behind: Callable[[TP], bool]) -> int:
+    def _due(self, tp: TP, records: Sequence[RawRecord], is_behind: Callable[[TP], bool]) -> int:
         """How many of the first records are not ahead of another topic of the same partition number."""
         if tp.topic not in self.topics:
             return len(records)

@@ -123,6 +123,8 @@ def _pipeline(
         handovers[0].write(notices)
 
     def write_dead_letters(rejected: Any) -> None:
+        if not settings.write_dead_letters:
+            return
         if not dead_letters:
             dead_letters.append(DeadLetters(settings.bootstrap_servers, settings.dead_letter_topic, clock_us))
         dead_letters[0].write(rejected)

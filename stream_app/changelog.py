@@ -41,7 +41,8 @@ class PartitionLog:
                 "acks": "all",
                 "enable.idempotence": True,
                 "compression.type": "lz4",
-                "linger.ms": 5,
+                # the commit flushes at once; until then nothing is gained by sending part of an epoch
+                "linger.ms": 100,
                 "batch.size": 1_000_000,
                 "queue.buffering.max.messages": 1_000_000,
                 "queue.buffering.max.kbytes": 512_000,
@@ -103,14 +104,16 @@ def restore(
     after: int | None,
     apply: Callable[[Mapping[bytes, bytes | None], int], None],
     is_cancelled: Callable[[], bool],
+    all_kept_since_ms: int = 0,
 ) -> int:
     """Feed every committed changelog record behind offset ``after`` to ``apply`` in chunks, last value per key.
 
     Blocking; returns the number of records read. ``apply(journeys, offset)`` gets the offset of the last
-    record of its chunk.
+    record of its chunk. ``all_kept_since_ms``: of what was written before, compaction may have dropped tombstones.
 
     Raises:
-        StaleStateError: ``after`` lies behind the end of the topic: the topic was created anew.
+        StaleStateError: ``after`` lies behind the end of the topic (the topic was created anew), or the state was
+            away for so long that a tombstone meant for it may be gone.
         ChangelogError: nothing came for ``TIMEOUT_S`` seconds.
     """
     reader = Consumer(
@@ -129,6 +132,10 @@ def restore(
         low, high = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_S)
         if after is not None and after >= high:
             raise StaleStateError(f"{topic}-{partition}: local state is at {after}, the topic ends at {high}")
+        if after is not None and _has_missed(reader, TopicPartition(topic, partition, all_kept_since_ms), after, high):
+            raise StaleStateError(
+                f"{topic}-{partition}: local state was away longer than tombstones are kept, deleted keys might return"
+            )
         begin = low if after is None else max(low, after + 1)
         if begin >= high:
             return 0
@@ -136,6 +143,13 @@ def restore(
         return _drain(reader, f"{topic}-{partition}", apply, is_cancelled)
     finally:
         reader.close()
+
+
+def _has_missed(reader: Consumer, since: TopicPartition, after: int, high: int) -> bool:
+    """Whether records behind ``after`` are, or were, older than a time; one marker follows every transaction."""
+    (found,) = reader.offsets_for_times([since], timeout=TIMEOUT_S)
+    first_recent = found.offset if found.offset >= 0 else high
+    return first_recent > after + 2
 
 
 class StaleStateError(RuntimeError):

@@ -8,11 +8,12 @@ from typing import Any
 
 from aiokafka.errors import CommitFailedError, IllegalStateError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
+from stream_app.fetch import ConsumerThread
 
-class NotingThread(AIOKafkaConsumerThread):
+
+class NotingThread(ConsumerThread):
     """Faust's consumer thread, which commits and reads notes."""
 
     async def commit_noted(self, offsets: Mapping[TP, int], notes: Mapping[TP, str]) -> bool:

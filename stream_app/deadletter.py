@@ -17,6 +17,9 @@ from stream_app.dead_letter_headers import of_dead_letter
 
 TIMEOUT_S: Final = 30.0
 
+#: As large as the topic takes (``schemas/topics/dead_letter.yaml``): the client's own limit is below the inputs'.
+MAX_BYTES: Final = 1_300_000
+
 
 class DeadLetterError(RuntimeError):
     """A dead letter could not be written; its source offset must not be committed."""
@@ -34,6 +37,7 @@ class DeadLetters:
                 "enable.idempotence": True,
                 "partitioner": "murmur2_random",
                 "compression.type": "lz4",
+                "message.max.bytes": MAX_BYTES,
                 "linger.ms": 5,
                 "log_level": 3,
             }

@@ -21,7 +21,7 @@ from stream_app.decoding import Decoded, Sources
 from stream_app.grouping import by_customer
 from stream_app.handovers import Forget, Notice
 from stream_app.late import LateKey, late_keys, split_late
-from stream_app.links import by_id, refused
+from stream_app.links import beyond_bound, by_id, refused
 from stream_app.suppression import Suppression, state_key
 
 
@@ -117,7 +117,7 @@ class JourneyStep:
         from_bytes = Journey.from_bytes
         late: set[LateKey] = set()
         for key, (customer, (touches, events)), raw in zip(keys, todo.items(), raws, strict=True):
-            if raw is not None and not events and (appended := append_touches(raw, touches, config)) is not None:
+            if not events and (appended := append_touches(raw, touches, config)) is not None:
                 changed[key] = appended
                 continue
             journey = Journey() if raw is None else from_bytes(raw)
@@ -150,6 +150,9 @@ class JourneyStep:
         result.notices += outcome.handovers
         result.credits += [(customer, self._attribute(journey, c)) for c in outcome.applied.affected]
         result.rejected += refused(outcome, self._config.max_linked_ids)
+        if outcome.too_many:
+            offsets = beyond_bound(outcome)
+            result.events.identities = [e for e in result.events.identities if e.offset not in offsets]
         return set(late_keys(customer, outcome.applied))
 
     def _forget(self, reader: _Reader, result: PartitionResult) -> None:

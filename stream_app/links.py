@@ -55,6 +55,11 @@ def by_id(
     return todo
 
 
+def beyond_bound(outcome: Outcome) -> set[int]:
+    """Offsets of identity events that were not taken; they are no facts."""
+    return {_decode(raw).offset for raw in outcome.too_many}
+
+
 def refused(outcome: Outcome, max_ids: int) -> Iterator[Rejected]:
     """Records whose links were not followed."""
     for raw in outcome.refused:

@@ -29,6 +29,7 @@ from mode import get_logger
 from attribution.types import ConversionCredits
 from schemas.codec import Rejected, SchemaSourceUnavailableError
 from schemas.events import ConversionWireEvent, IdentityEvent, SpendEvent, TouchpointEvent
+from stream_app import failpoints
 from stream_app.dead_letter_limits import LimitGuard
 from stream_app.decoding import Decoded, Decoder, Sources
 from stream_app.handovers import Notice
@@ -202,7 +203,9 @@ class Pipeline:
             began = time.perf_counter()
             await asyncio.get_running_loop().run_in_executor(self._threads, self._write_rows, batch)
             inserted = time.perf_counter()
+            failpoints.passed("after_insert")
             await self._consumer().finish(batch.epoch, batch.notes)
+            failpoints.passed("after_commit")
             self._beat("epoch committed")
             logger.info(
                 "Epoch of %d records, %d conversions attributed, %d rejected: computed in %.3f s, durable %.3f, "

@@ -22,6 +22,7 @@ from mode import Service, get_logger
 
 from stream_app.changelog import PartitionLog, StaleStateError, restore
 from stream_app.tables import JourneyTable, PartitionState
+from stream_app.topics import tombstone_retention_ms
 
 logger = get_logger(__name__)
 
@@ -100,6 +101,8 @@ class FencedRecovery(Recovery):
         app.beat(f"partition {partition} fenced")
         journeys: JourneyTable = app.journeys
         state = journeys.partition(partition)
+        # half of it: compaction counts from a later moment, clocks may differ
+        kept_ms = tombstone_retention_ms(settings.bootstrap_servers, topic) // 2
         while True:
             try:
                 count = restore(
@@ -109,6 +112,7 @@ class FencedRecovery(Recovery):
                     after=state.changelog_offset(),
                     apply=_Progress(partition, state, app.beat).apply,
                     is_cancelled=cancelled.is_set,
+                    all_kept_since_ms=time.time_ns() // 1_000_000 - kept_ms,
                 )
             except StaleStateError as error:
                 logger.warning("%s: local state is wiped and restored", error)

@@ -59,21 +59,27 @@ class RowWriter:
         """One Arrow table per ClickHouse table; the writer knows their order."""
         now = self._clock_us()
         run_id = self._settings.run_id
-        return {
-            "touchpoints": rows.touchpoint_rows(batch.touchpoints),
-            "conversions": rows.conversion_rows(batch.conversions),
-            "spend": rows.spend_rows(batch.spend),
-            "identities": rows.identity_rows(batch.identities),
+        credits_ = self._settings.window.credits(batch.credits)
+        tables = {
             "attributions": rows.attribution_rows(
-                batch.credits, run_id=run_id, config_hash=self._config_hash, emitted_at_us=now
+                credits_, run_id=run_id, config_hash=self._config_hash, emitted_at_us=now
             ),
-            "dead_letters": rows.dead_letter_rows([dead_letter(r, now) for r in batch.rejected]),
-            "dirty_days": rows.dirty_day_rows(batch.credits, run_id=run_id),
+            "dirty_days": rows.dirty_day_rows(credits_, run_id=run_id),
             "worker_progress": rows.progress_rows(self._settings.group_id, self._progress(batch), run_id=run_id),
         }
+        if self._settings.write_facts:
+            tables["touchpoints"] = rows.touchpoint_rows(batch.touchpoints)
+            tables["conversions"] = rows.conversion_rows(batch.conversions)
+            tables["spend"] = rows.spend_rows(batch.spend)
+            tables["identities"] = rows.identity_rows(batch.identities)
+        if self._settings.write_dead_letters:
+            tables["dead_letters"] = rows.dead_letter_rows([dead_letter(r, now) for r in batch.rejected])
+        return tables
 
     def describe_run(self) -> None:
-        """Say in ``runs`` with which parameters this run is computed."""
+        """Say in ``runs`` with which parameters this run is computed, unless that is known."""
+        if not self._settings.describe_run:
+            return
         config = self._settings.attribution_config()
         table = rows.run_rows(
             self._settings.run_id,
@@ -81,6 +87,12 @@ class RowWriter:
             models=config.models,
             config_hash=self._config_hash,
             config_json=json.dumps(config.as_dict(), sort_keys=True),
+            more={
+                "status": "complete",
+                "source": "topics",
+                "group_id": self._settings.group_id,
+                "created_us": self._clock_us(),
+            },
         )
         self._patiently(lambda: self._writer.write({"runs": table}))
 

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from attribution.config import DAY_US, DEFAULT_MODELS, AttributionConfig
 from attribution.models.registry import resolve
+from attribution.window import Window
 from stream_app.dead_letter_limits import Limits
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
@@ -25,6 +26,12 @@ class WorkerSettings(BaseSettings):
     group_id: str = Field("attribution", alias="ATTRIBUTION_GROUP_ID", min_length=1, examples=["attribution"])
     data_dir: Path = Field(Path("data/worker-0"), alias="ATTRIBUTION_DATA_DIR", examples=["/var/lib/attribution/0"])
     run_id: int = Field(1, alias="ATTRIBUTION_RUN_ID", ge=1, le=2**32 - 1, examples=[1])
+
+    emit_from_us: int = Field(0, alias="ATTRIBUTION_EMIT_FROM_US", ge=0, examples=[1764547200000000])
+    emit_to_us: int = Field(0, alias="ATTRIBUTION_EMIT_TO_US", ge=0, examples=[1767225600000000])
+    write_facts: bool = Field(True, alias="ATTRIBUTION_WRITE_FACTS", examples=["true"])
+    write_dead_letters: bool = Field(True, alias="ATTRIBUTION_WRITE_DEAD_LETTERS", examples=["true"])
+    describe_run: bool = Field(True, alias="ATTRIBUTION_DESCRIBE_RUN", examples=["true"])
 
     touchpoints_topic: str = Field("attribution.touchpoints", alias="ATTRIBUTION_TOUCHPOINTS_TOPIC")
     conversions_topic: str = Field("attribution.conversions", alias="ATTRIBUTION_CONVERSIONS_TOPIC")
@@ -63,7 +70,7 @@ class WorkerSettings(BaseSettings):
         SecretStr(""), alias="ATTRIBUTION_ERASURE_SECRET", examples=["a long random text"]
     )
 
-    epoch_records: int = Field(20_000, alias="ATTRIBUTION_EPOCH_RECORDS", ge=1, le=200_000, examples=[20000])
+    epoch_records: int = Field(50_000, alias="ATTRIBUTION_EPOCH_RECORDS", ge=1, le=200_000, examples=[50000])
     epoch_linger_ms: float = Field(200, alias="ATTRIBUTION_EPOCH_LINGER_MS", ge=0, le=10_000, examples=[200])
     align_topics: bool = Field(True, alias="ATTRIBUTION_ALIGN_TOPICS", examples=["true"])
     fetch_bytes: int = Field(4 << 20, alias="ATTRIBUTION_FETCH_BYTES", ge=1 << 10, examples=[4194304])
@@ -120,6 +127,11 @@ class WorkerSettings(BaseSettings):
     def dead_letter_limits(self) -> Limits:
         """How many invalid records stop the worker."""
         return Limits(self.dead_letter_max_ratio, self.dead_letter_window, self.dead_letter_max_consecutive)
+
+    @property
+    def window(self) -> Window:
+        """Conversions that this run holds."""
+        return Window(self.emit_from_us, self.emit_to_us)
 
     @property
     def source_topics(self) -> tuple[str, ...]:

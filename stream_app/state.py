@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from stream_app import failpoints
 from stream_app.changelog import PartitionLog
 from stream_app.tables import PartitionState
 
@@ -25,7 +26,10 @@ class DurableState:
 
     def write(self, journeys: Mapping[bytes, bytes | None]) -> None:
         """Blocking; raises ``FencedError`` when another worker has the partition."""
+        failpoints.passed("before_changelog")
         offset = self._log.write(journeys)
+        failpoints.passed("after_changelog")
         self._store.write(journeys, offset)
         if deleted := [key for key, journey in journeys.items() if journey is None]:
             self._store.purge(deleted)
+        failpoints.passed("after_store")

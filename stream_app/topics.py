@@ -7,6 +7,8 @@ from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
 from schemas.topics import TopicSpec, load_topics
@@ -90,6 +92,21 @@ def partition_counts(admin: AdminClient) -> dict[str, int]:
     except KafkaException as exc:
         raise TopicError(f"no Kafka broker answers: {exc.args[0].str()}; check KAFKA_BOOTSTRAP_SERVERS") from exc
     return {name: len(topic.partitions) for name, topic in topics.items()}
+
+
+def tombstone_retention_ms(servers: str, topic: str) -> int:
+    """How long a compacted topic keeps its tombstones at least (``delete.retention.ms``).
+
+    Raises:
+        TopicError: the broker does not tell.
+    """
+    admin = AdminClient({"bootstrap.servers": servers, "log_level": 3})
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    try:
+        config = admin.describe_configs([resource], request_timeout=TIMEOUT_S)[resource].result()
+    except KafkaException as exc:
+        raise TopicError(f"{topic}: its configuration cannot be read: {exc.args[0].str()}") from exc
+    return int(config["delete.retention.ms"].value)
 
 
 def _new_topic(spec: TopicSpec, partitions: int | None, replication: int) -> NewTopic:

@@ -17,11 +17,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from aiokafka import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode import get_logger
 
+from schemas.records import RawRecord
+from stream_app import failpoints
 from stream_app.alignment import Alignment
 from stream_app.commit_notes import NotingThread
 
@@ -41,7 +42,7 @@ class Pace:
 
     topics: Sequence[str] = ()
     aligned_topics: Sequence[str] = ()
-    epoch_records: int = 20_000
+    epoch_records: int = 50_000
     linger_s: float = 0.2
 
 
@@ -58,7 +59,7 @@ class Epoch:
     """
 
     fence: int
-    chunks: Mapping[TP, Sequence[ConsumerRecord]]
+    chunks: Mapping[TP, Sequence[RawRecord]]
     start: Mapping[TP, int]
 
     @property
@@ -69,9 +70,9 @@ class Epoch:
     def __len__(self) -> int:
         return sum(map(len, self.chunks.values()))
 
-    def by_partition(self) -> Iterator[tuple[int, dict[str, Sequence[ConsumerRecord]]]]:
+    def by_partition(self) -> Iterator[tuple[int, dict[str, Sequence[RawRecord]]]]:
         """``(partition, {topic: records})``: the topics of one partition number share their keys."""
-        grouped: dict[int, dict[str, Sequence[ConsumerRecord]]] = {}
+        grouped: dict[int, dict[str, Sequence[RawRecord]]] = {}
         for tp, records in self.chunks.items():
             grouped.setdefault(tp.partition, {})[tp.topic] = records
         yield from grouped.items()
@@ -127,12 +128,15 @@ class Consumer(driver.Consumer):
             CommitRefusedError: the group has given the partitions to another worker.
         """
         offsets = epoch.end
-        if not await cast(NotingThread, self._thread).commit_noted(offsets, notes):
+        if not await self._commit_noted(offsets, notes):
             raise CommitRefusedError("offset commit refused: another worker owns these partitions now")
         self._committed_offset.update(offsets)
         self._in_flight -= 1
         if not self._in_flight:
             self.idle.set()
+
+    async def _commit_noted(self, offsets: Mapping[TP, int], notes: Mapping[TP, str]) -> bool:
+        return await cast(NotingThread, self._thread).commit_noted(offsets, notes)
 
     def stop_flow(self) -> None:
         """Called by Faust when partitions go or the worker stops: all that was fetched is void."""
@@ -211,7 +215,7 @@ class Consumer(driver.Consumer):
         """Hand over what is due through the one channel; its bounded queue is the last backpressure."""
         chunks, start = self.alignment.release(self._is_behind)
         self._taken_at = time.monotonic()
-        if chunks:
+        if chunks and not failpoints.passed("hand_over"):
             epoch = Epoch(fence, chunks, start)
             await self.wait_first(self._channel().queue.put(epoch), self.suspend_flow.wait())
 
@@ -223,7 +227,7 @@ class Consumer(driver.Consumer):
             return {}
         return await super()._getmany(active, timeout)
 
-    async def _take(self, records: Mapping[Any, Sequence[ConsumerRecord]]) -> None:
+    async def _take(self, records: Mapping[Any, Sequence[RawRecord]]) -> None:
         """Keep those records that continue the read positions."""
         active = self._get_active_partitions()
         if not len(self.alignment):

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import faust
 from mode import get_logger
@@ -16,6 +17,7 @@ from clickhouse.client import connect
 from clickhouse.erasure import Eraser
 from clickhouse.settings import ClickHouseSettings
 from clickhouse.writer import Writer, with_backoff
+from stream_app import failpoints
 from stream_app.app import create_app
 from stream_app.dead_letter_limits import TooManyInvalidError
 from stream_app.exits import FAIL_STOP, LIMIT_STOP
@@ -47,18 +49,25 @@ class StreamWorker(faust.Worker):
         await super().stop()
 
 
-def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings) -> None:
+def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings, *, ready_dir: Path | None = None) -> None:
     """Run until SIGTERM or Ctrl-C; does not return.
 
+    Args:
+        settings: where everything is and what is computed.
+        clickhouse: where rows go.
+        ready_dir: where ``ready.json`` is written; default: the data directory.
+
     Raises:
+        FailpointError: ``ATTRIBUTION_FAILPOINTS`` cannot be read.
         TopicError: topics are missing or do not fit together.
     """
+    failpoints.arm(os.environ.get(failpoints.ENVIRONMENT, ""))
     ensure_internal_topics(settings)
     logging.basicConfig(
         level=settings.log_level.upper(), format="[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
     )
     clock = time.monotonic
-    pulse, readiness = Pulse(clock), Readiness(settings.data_dir, clock)
+    pulse, readiness = Pulse(clock), Readiness(ready_dir or settings.data_dir, clock)
     wait = SinkWait(pulse, clock)
     client = with_backoff(
         lambda: connect(clickhouse), sleep=time.sleep, should_stop=lambda: False, on_retry=wait.renewed
@@ -72,6 +81,7 @@ def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings) -> None
         clock=clock,
         stop_timeout_s=settings.stop_timeout_s,
     )
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
 
     def fail_stop(error: BaseException) -> None:
         """Nothing may be committed after a failure, so nothing of an orderly stop may run."""

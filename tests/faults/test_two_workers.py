@@ -10,13 +10,15 @@ import os
 import random
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from fault_report import Result
 from simulated import Input, assert_converged, simulated
-from stream_harness import Stream
+from stream_harness import Stream, differences
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -93,6 +95,10 @@ def test_two_workers_under_faults_converge_to_the_batch(stream: Stream, data: In
         time.sleep(0.2)
         assert time.monotonic() < deadline, f"lag {stream.lag()} after {faults}\n{stream.log_tail()}"
 
+    wrong = differences(stream.credits(), data.expected())
+    counts = Counter(f.split(" at ")[0].rstrip(" 01") for f in faults)
+    violations: dict[str, list[str]] = {"I2": [wrong] if wrong else [], "I9": []}
+    Result(5, "two workers", seed, counts=dict(counts), violations=violations).write()
     assert_converged(stream, data)
     assert sum("at lag 0" not in f for f in faults) >= FAULTS // 3, f"too few faults hit work in flight: {faults}"
     log = stream.folder / "faults.txt"

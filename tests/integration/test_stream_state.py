@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,3 +75,26 @@ def test_a_store_ahead_of_its_changelog_is_told_as_stale(kafka_bootstrap: str, t
     local.write({b"ada": b"1"}, 10_000)
     with pytest.raises(StaleStateError, match="10000"):
         restored(kafka_bootstrap, topic, local)
+
+
+def test_a_state_that_was_away_longer_than_tombstones_are_kept_is_told_as_stale(
+    kafka_bootstrap: str, topic: str, tmp_path: Path
+) -> None:
+    """It may have missed a tombstone; one that has missed nothing, or only what is still kept, goes on."""
+    local, log = state(tmp_path / "a"), owner(kafka_bootstrap, topic)
+    durable = DurableState(log, local)
+    durable.write({b"ada": b"1", b"eve": b"1"})
+    after = local.changelog_offset()
+
+    def restore_since(ms: int) -> int:
+        return restore(
+            kafka_bootstrap, topic, 0, after=after, apply=lambda *_: None, is_cancelled=lambda: False,
+            all_kept_since_ms=ms,
+        )  # fmt: skip
+
+    in_an_hour = time.time_ns() // 1_000_000 + 3_600_000
+    assert restore_since(in_an_hour) == 0
+    log.write({b"eve": None})
+    assert restore_since(0) == 1
+    with pytest.raises(StaleStateError, match="tombstones"):
+        restore_since(in_an_hour)

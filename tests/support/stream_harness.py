@@ -65,7 +65,8 @@ class Stream:
         self.exits: list[int] = []
         self._reader = Consumer({"bootstrap.servers": bootstrap, "group.id": self.group, "enable.auto.commit": False})
         self._admin = AdminClient({"bootstrap.servers": bootstrap})
-        wanted = [NewTopic(t, partitions, 1) for t in self.topics.values()]
+        largest = {"max.message.bytes": "1300000"}
+        wanted = [NewTopic(t, partitions, 1, config=largest) for t in self.topics.values()]
         for future in self._admin.create_topics(wanted).values():
             future.result()
 
@@ -94,11 +95,13 @@ class Stream:
         return count
 
     # -- workers ---------------------------------------------------------------------------------
-    def start(self, index: int = 0, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-        """Start a worker with a state directory of its own."""
+    def start(
+        self, index: int = 0, env: Mapping[str, str] | None = None, program: Sequence[str] = ("-m", "cli", "worker")
+    ) -> subprocess.Popen[bytes]:
+        """Start a worker with a state directory of its own; ``program``: what Python runs."""
         with (self.folder / f"worker-{index}.log").open("ab") as log:
             self.workers[index] = subprocess.Popen(
-                [sys.executable, "-P", "-m", "cli", "worker"],
+                [sys.executable, "-P", *program],
                 env={**os.environ, **self.environment(index), **(env or {})},
                 stdout=log,
                 stderr=subprocess.STDOUT,

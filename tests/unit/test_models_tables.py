@@ -304,7 +304,7 @@ def test_a_conversion_that_is_not_live_has_no_credits_but_names_its_models() -> 
 
     assert (found.touches, found.weights, found.micros) == ((), (), ())
     assert found.models == DEFAULT_MODELS
-    assert (found.rev, found.truncated, len(found.fallbacks)) == (9, True, len(DEFAULT_MODELS))
+    assert (found.rev, found.truncated, len(found.fallbacks)) == (9, False, len(DEFAULT_MODELS))
 
 
 def test_a_long_path_equals_the_batch() -> None:

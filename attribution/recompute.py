@@ -1,0 +1,57 @@
+"""Credits of one customer from all of its events at once: what a stream would have written in the end. Pure.
+
+A stream gets events in order of arrival and forgets what nothing may look back at any more. Here all events are there
+from the beginning, so nothing is late and nothing is forgotten; only the cap on touches stays, because it decides which
+touches get credit. A customer who reaches that cap is taken event by event in the order of event time, within the
+bounds of a stored journey, since what the cap drops depends on what was forgotten before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from attribution.attribute import Attributor
+from attribution.config import AttributionConfig
+from attribution.journey import Journey
+from attribution.types import Conversion, ConversionCredits, ConversionEvent, Touch
+
+_UNBOUNDED_US: Final = 1 << 60
+
+
+def recomputer(
+    config: AttributionConfig,
+) -> Callable[[Sequence[Touch], Sequence[ConversionEvent]], list[ConversionCredits]]:
+    """A function from the events of one customer, in any order, to the credits of all conversions, cancelled ones too.
+
+    Raises:
+        InvalidParameterError: a parameter of ``config`` cannot be used.
+    """
+    attribute = Attributor(config).attribute
+    unbounded = replace(config, allowed_lateness_us=_UNBOUNDED_US, conversion_retention_us=_UNBOUNDED_US)
+
+    def recompute(touches: Sequence[Touch], events: Sequence[ConversionEvent]) -> list[ConversionCredits]:
+        if not events:
+            return []
+        journey = Journey()
+        if len(touches) <= config.max_touchpoints:
+            affected: Iterable[Conversion] = journey.apply(touches, events, unbounded).affected
+            return [attribute(journey, conversion) for conversion in affected]
+        newest: dict[tuple[str, int], ConversionCredits] = {}
+        for touch, event in _steps(touches, events):
+            for conversion in journey.apply(touch, event, config).affected:
+                newest[conversion.conversion_id, conversion.at_us] = attribute(journey, conversion)
+        return list(newest.values())
+
+    return recompute
+
+
+def _steps(
+    touches: Sequence[Touch], events: Sequence[ConversionEvent]
+) -> Iterable[tuple[Sequence[Touch], Sequence[ConversionEvent]]]:
+    """Event by event in the order of event time; a touch comes before a conversion of the same time."""
+    in_order = sorted(touches), sorted(events)
+    times = [(t[0], 0, i) for i, t in enumerate(in_order[0])] + [(e.at_us, 1, i) for i, e in enumerate(in_order[1])]
+    for _, is_event, i in sorted(times):
+        yield ((), in_order[1][i : i + 1]) if is_event else (in_order[0][i : i + 1], ())

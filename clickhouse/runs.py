@@ -1,0 +1,186 @@
+"""Runs: which there are, which one is shown, what they hold, and their end.
+
+A run is one set of parameters and its rows. Everything here is keyed by ``run_id``; a name belongs to one run at a time
+and is free again when that run was dropped, an id is never given twice. Times are microseconds since the epoch, 0 for
+"not"; money is int64 micros. Raises ``RunError`` for what a run's state forbids, else like all of this room.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from clickhouse import queries, rows
+from clickhouse.errors import LockHeld, RunError
+from clickhouse.locks import table_lock
+from clickhouse.rollups import LOCK as ROLLUP_LOCK
+from clickhouse.rollups import Roller
+from clickhouse.run import Checksum, Comparison, Run, common_window, from_row
+from clickhouse.writer import Writer
+
+if TYPE_CHECKING:
+    from clickhouse_connect.driver.client import Client
+
+_LOCK: Final = "runs_lock"
+_STALE_AFTER_S: Final = 60
+
+
+class Runs:
+    """The runs of one database."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._writer = Writer(client)
+
+    def every(self) -> list[Run]:
+        """All runs by id, dropped ones too."""
+        return [from_row(row) for row in queries.run(self._client, "runs_list")]
+
+    def active(self) -> Run:
+        """The run that the views show."""
+        for run in self.every():
+            if run.is_active:
+                return run
+        raise RunError("no run is active; run: attribution migrate")
+
+    def find(self, name: str) -> Run | None:
+        """The run of this name, if there is one that was not dropped."""
+        return next((r for r in reversed(self.every()) if r.name == name and r.status != "dropped"), None)
+
+    def get(self, name: str) -> Run:
+        """Like ``find``.
+
+        Raises:
+            RunError: there is none.
+        """
+        found = self.find(name)
+        if found is None:
+            names = ", ".join(r.name for r in self.every() if r.status != "dropped")
+            raise RunError(f"run {name!r} does not exist; there are: {names}")
+        return found
+
+    def create(self, run: Run, *, group_prefix: str = "") -> Run:
+        """Gives ``run`` the next id, and the group ``<group_prefix><id>`` if there is a prefix.
+
+        Raises:
+            RunError: the name is taken.
+            LockHeld: somebody else creates runs for too long.
+        """
+        with table_lock(self._client, _LOCK, stale_after_s=_STALE_AFTER_S, wait_s=10.0):
+            if self.find(run.name) is not None:
+                raise RunError(f"run {run.name!r} exists already; choose another name")
+            run_id = max(r.run_id for r in self.every()) + 1
+            created = replace(run, run_id=run_id, group_id=f"{group_prefix}{run_id}" if group_prefix else "")
+            self.save(created)
+        return created
+
+    def save(self, run: Run) -> None:
+        """Writes the run's row."""
+        more: dict[str, str | int] = {
+            "status": run.status,
+            "source": run.source,
+            "group_id": run.group_id,
+            "from_us": run.window.from_us,
+            "to_us": run.window.to_us,
+            "plan": json.dumps(run.plan, sort_keys=True),
+            "done": run.done,
+            "total": run.total,
+            "detail": run.detail,
+            "created_us": run.created_us,
+            "finished_us": run.finished_us,
+        }
+        table = rows.run_rows(
+            run.run_id,
+            label=run.name,
+            models=run.models,
+            config_hash=run.config_hash,
+            config_json=json.dumps(run.config, sort_keys=True),
+            more=more,
+        )
+        self._writer.write({"runs": table})
+
+    def promote(self, run: Run, *, frozen: bool = False) -> None:
+        """Shows ``run`` from now on: one insert, seen by the next query. Arguments and errors of ``refuse_to_show``."""
+        self.refuse_to_show(run, frozen=frozen)
+        queries.execute(self._client, "runs_promote", run_id=run.run_id)
+
+    @staticmethod
+    def refuse_to_show(run: Run, *, frozen: bool) -> None:
+        """Whether ``run`` may be promoted.
+
+        Args:
+            run: which one.
+            frozen: take a run that no worker can keep up to date.
+
+        Raises:
+            RunError: it is not complete, or nobody could feed it and ``frozen`` was not said.
+        """
+        if run.status != "complete":
+            raise RunError(
+                f"run {run.name} is {run.status}, only a complete run can be promoted: "
+                f"finish it by the `attribution replay` command that began it"
+            )
+        if not run.has_feeder and not frozen:
+            raise RunError(
+                f"run {run.name} was made {_cannot_be_fed(run)}: no worker can add new conversions to it. "
+                f"Give --frozen to show it as it is, or replay from the topics without --from and --to"
+            )
+
+    def drop(self, run: Run) -> None:
+        """Removes all rows of ``run``; what is left is its entry, as dropped. Doing it twice is the same as once.
+
+        Raises:
+            RunError: it is the active one.
+            LockHeld: the roller is at work for too long.
+        """
+        run.refuse_if_active()
+        with table_lock(self._client, ROLLUP_LOCK, stale_after_s=_STALE_AFTER_S, wait_s=90.0):
+            for row in queries.run(self._client, "runs_months", run_id=run.run_id):
+                queries.execute(self._client, "runs_drop_month", run_id=run.run_id, month=row["month"])
+            for row in queries.run(self._client, "runs_days", run_id=run.run_id):
+                for statement in ("rollups_clear_touch_day", "rollups_clear_day"):
+                    queries.execute(self._client, statement, run_id=run.run_id, day=row["day"])
+            for table in ("dirty_days", "rollup_state", "worker_progress"):
+                queries.execute(self._client, f"runs_forget_{table}", run_id=run.run_id)
+            self.save(replace(run, status="dropped", plan={}, detail=""))
+
+    def mark_days(self, run: Run) -> None:
+        """Has the daily sums of the whole run built anew."""
+        Roller(self._client).rebuild(run.run_id)
+
+    def build_sums(self, *, wait_s: float = 120.0) -> None:
+        """Builds what daily sums are not up to date, together with a roller that is at work.
+
+        Raises:
+            LockHeld: another roller does not come to an end.
+        """
+        deadline = time.monotonic() + wait_s
+        while True:
+            try:
+                Roller(self._client).drain()
+            except LockHeld:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
+
+    def checksum(self, run: Run) -> Checksum:
+        """Of all credits of the run; see ``queries/runs_checksum.sql`` for what is in it."""
+        return Checksum(**queries.run(self._client, "runs_checksum", run_id=run.run_id)[0])
+
+    def compare(self, a: Run, b: Run, *, limit: int) -> Comparison:
+        """Rows, channels and the ``limit`` conversions that differ most, in the time that both runs hold."""
+        window = common_window(a, b)
+        bound = {"a": a.run_id, "b": b.run_id, "from_us": window.from_us, "to_us": window.to_us}
+        return Comparison(
+            queries.run(self._client, "runs_compare_models", **bound),
+            queries.run(self._client, "runs_compare_channels", **bound),
+            queries.run(self._client, "runs_compare_conversions", **bound, limit=limit),
+        )
+
+
+def _cannot_be_fed(run: Run) -> str:
+    return "from the facts" if run.source != "topics" else "of a part of the time (--from, --to)"
