@@ -8,7 +8,19 @@ from typing import Final
 import typer
 
 #: Reading order of ``attribution --help``. Modules import what they need inside their commands.
-MODULES: Final = ("demo", "stack", "worker", "replay", "runs", "simulate", "calculate", "store", "fx", "serve")
+MODULES: Final = (
+    "demo",
+    "stack",
+    "worker",
+    "dead_letters",
+    "replay",
+    "runs",
+    "simulate",
+    "calculate",
+    "store",
+    "fx",
+    "serve",
+)
 
 
 def build_app() -> typer.Typer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 import uuid
@@ -48,6 +49,7 @@ def run_checks(data_dir: Path) -> list[Result]:
         ("clock", lambda: _clock(store)),
         ("disk", lambda: _disk(data_dir)),
         ("ports", _ports),
+        ("workers", lambda: _workers(data_dir)),
     ]
     return [_guarded(name, check) for name, check in checks]
 
@@ -67,6 +69,7 @@ _FIXES: Final = {
     "migrations": "run `attribution migrate`",
     "clock": "start ClickHouse first; then synchronise the clocks (NTP)",
     "disk": "free some space, or move --data-dir",
+    "workers": "see data/worker-*/status.json and the worker's log",
     "ports": "stop what holds the port, or give `attribution up` other ports",
 }
 
@@ -156,6 +159,32 @@ def _disk(data_dir: Path) -> Result:
     folder = next(p for p in (data_dir.resolve(), *data_dir.resolve().parents) if p.exists())
     free = shutil.disk_usage(folder).free / 1e9
     return Result("disk", f"{free:.1f} GB free at {folder}", "" if free >= _FREE_GB else _FIXES["disk"])
+
+
+def _workers(data_dir: Path) -> Result:
+    """What the workers of `attribution up` over this directory say of themselves."""
+    import json
+
+    states = {}
+    for file in sorted(data_dir.glob("worker-*/status.json")):
+        found = json.loads(file.read_text())
+        states[file.parent.name] = found if _is_alive(found["pid"]) else {"state": "ended", "why_not": ""}
+    if not (data_dir / "stack.json").exists():
+        return Result("workers", f"no stack runs over {data_dir}")
+    said = ", ".join(f"{name}: {found['state']}" for name, found in states.items()) or "none has begun yet"
+    wrong = [f"{name}: {found['why_not'] or 'ended'}" for name, found in states.items() if found["state"] != "ready"]
+    logs = data_dir / "logs"
+    return Result("workers", said, f"{'; '.join(wrong)}; logs in {logs}" if wrong else "")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _ports() -> Result:

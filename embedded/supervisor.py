@@ -34,6 +34,13 @@ PARTITIONS: Final = 4
 #: Waits before a part that ended is started again; a part that ran for a minute begins anew.
 BACKOFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 _HEALTHY_S: Final = 60.0
+#: A part that ended more often than this without being healthy between is reported with the end of its log.
+FAST_ENDS: Final = 2
+#: A worker ends itself after ATTRIBUTION_STOP_TIMEOUT_S, 30 as it comes; only then is it killed.
+_GRACE_S: Final = 35.0
+
+#: Exit codes of a part that a restart cannot mend: a worker after too many invalid records.
+STAYS_STOPPED: Final = frozenset({71})
 
 
 class StackError(RuntimeError):
@@ -87,6 +94,11 @@ class Part:
         """Start it again, after a wait that grows with every end."""
         if self.process is None or self.process.poll() is None:
             return
+        if self.process.returncode in STAYS_STOPPED:
+            code, end = self.process.returncode, tail(self.log, 3)
+            report(f"{self.name}: ended with code {code} and stays stopped; end of {self.log}:\n{end}")
+            self.process = None
+            return
         now = time.monotonic()
         if not self._again_at:
             if now - self._started_at > _HEALTHY_S:
@@ -94,13 +106,17 @@ class Part:
             wait = BACKOFF_S[min(self._restarts, len(BACKOFF_S) - 1)]
             self._restarts += 1
             self._again_at = now + wait
-            report(f"{self.name}: ended with code {self.process.returncode}, starting again in {wait:g} s ({self.log})")
+            code = self.process.returncode
+            again = self._restarts > FAST_ENDS
+            end = f"; end of {self.log}:\n{tail(self.log, 5)}" if again else f" ({self.log})"
+            how = f", for the {self._restarts}. time in a row" if again else ""
+            report(f"{self.name}: ended with code {code}{how}, starting again in {wait:g} s{end}")
         elif now >= self._again_at:
             self._again_at = 0.0
             self.start()
             report(f"{self.name}: started again")
 
-    def stop(self, grace_s: float = 20.0) -> None:
+    def stop(self, grace_s: float = _GRACE_S) -> None:
         """End it cleanly, or after the grace period not so."""
         if self.process is not None:
             stop(self.process, grace_s)
@@ -114,6 +130,8 @@ class Supervisor:
         self.options, self._report = options, report
         self._logs = options.data_dir / "logs"
         self._parts: list[Part] = []
+        self._workers: dict[str, Path] = {}
+        self._states: dict[str, str] = {}
         self._lock: int | None = None
         self.kafka_port = self.clickhouse_port = self.api_port = 0
 
@@ -164,6 +182,11 @@ class Supervisor:
         """Look after the parts; call it about once a second."""
         for part in self._parts:
             part.restart_if_ended(self._report)
+        for name, folder in self._workers.items():
+            state, why = _state(folder)
+            if state and state != self._states.get(name, "ready"):
+                self._report(f"{name}: {state}" + (f": {why}" if why else ""))
+            self._states[name] = state or self._states.get(name, "ready")
 
     def stop(self) -> None:
         """Stop all parts, the last started first."""
@@ -227,7 +250,8 @@ class Supervisor:
         workers = []
         for index in range(self.options.workers):
             folder = (self.options.data_dir / f"worker-{index}").resolve()
-            (folder / "ready.json").unlink(missing_ok=True)
+            for name in ("ready.json", "status.json"):
+                (folder / name).unlink(missing_ok=True)
             workers.append(self._worker(index, folder))
         api = self._program("api", ("api",), {}, lambda: pings(self.api_port, "/health"))
         for part in (*workers, api):
@@ -251,6 +275,7 @@ class Supervisor:
 
     def _worker(self, index: int, folder: Path) -> Part:
         env = {"ATTRIBUTION_DATA_DIR": str(folder)}
+        self._workers[f"worker-{index}"] = folder
         return self._program(f"worker-{index}", ("worker", "--run", "active"), env, lambda: _served(folder) is not None)
 
     def _program(self, name: str, words: tuple[str, ...], env: dict[str, str], ready: Callable[[], bool]) -> Part:
@@ -276,6 +301,15 @@ class Supervisor:
         if process.wait(120):
             raise StackError(f"{name} failed; end of {log}:\n{tail(log)}")
         self._report(f"{name}: done in {time.monotonic() - began:.1f} s")
+
+
+def _state(folder: Path) -> tuple[str, str]:
+    """What a worker says of itself, and why it is not ready; empty before it says anything."""
+    try:
+        found = json.loads((folder / "status.json").read_text())
+    except (OSError, ValueError):
+        return "", ""
+    return str(found["state"]), str(found["why_not"])
 
 
 def _served(folder: Path) -> list[int] | None:

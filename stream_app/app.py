@@ -12,6 +12,7 @@ from yarl import URL
 
 from schemas.channel_rules import load_channel_rules
 from schemas.codec import Codec, EventKind, LocalSchemas, RegistrySchemas
+from stream_app.dead_letter_limits import LimitGuard
 from stream_app.deadletter import DeadLetters
 from stream_app.decoding import Source, Sources
 from stream_app.handovers import HandoverWriter, Notice
@@ -33,6 +34,7 @@ class AttributionApp(faust.App):
     pipeline: Pipeline
     on_ready: Callable[[set[int]], None]
     on_not_ready: Callable[[], None]
+    beat: Callable[[str], None]
 
 
 def create_app(
@@ -42,6 +44,7 @@ def create_app(
     fail_stop: Callable[[BaseException], None],
     clock_us: Callable[[], int],
     erased: Collection[bytes] = (),
+    beat: Callable[[str], None] = lambda _: None,
 ) -> AttributionApp:
     """Build a worker's application; nothing is opened or connected before it starts.
 
@@ -51,6 +54,7 @@ def create_app(
         fail_stop: ends the process without committing.
         clock_us: wall clock, microseconds.
         erased: digests of customers to forget that the state may not know.
+        beat: told of every sign of life, from any thread.
     """
     url = URL(f"kafka://{settings.bootstrap_servers.replace(',', ';kafka://')}")
     app = AttributionApp(
@@ -84,6 +88,7 @@ def create_app(
     app.worker_settings = settings
     app.on_ready = lambda _: None
     app.on_not_ready = lambda: None
+    app.beat = beat
     events = app.topic(*settings.source_topics, acks=False, maxsize=1, key_type=bytes, value_type=bytes)
     app.journeys = JourneyTable(
         app, name="journeys", key_type=bytes, value_type=bytes, cache_mb=settings.state_cache_mb
@@ -159,4 +164,6 @@ def _pipeline(
         write_notices=write_notices,
         write_rows=write_rows,
         threads=ThreadPoolExecutor(8, thread_name_prefix="epoch"),
+        limits=LimitGuard(settings.dead_letter_limits(), lambda tp: consumer().note(tp)),
+        beat=app.beat,
     )

@@ -13,6 +13,7 @@ from typing import Final
 from confluent_kafka import KafkaError, Message, Producer
 
 from schemas.codec import Rejected
+from stream_app.dead_letter_headers import of_dead_letter
 
 TIMEOUT_S: Final = 30.0
 
@@ -63,7 +64,7 @@ class DeadLetters:
                 self._topic,
                 key=record.key,
                 value=record.value,
-                headers=[*((k, v) for k, v in record.headers), *headers(item, failed_at)],
+                headers=of_dead_letter(item, failed_at),
                 on_delivery=delivered,
             )
             self._producer.poll(0)
@@ -71,26 +72,3 @@ class DeadLetters:
         if left or errors:
             first = errors[0].str() if errors else f"no answer in {TIMEOUT_S:.0f} s"
             raise DeadLetterError(f"{self._topic}: {left + len(errors)} dead letters not written: {first}")
-
-
-def headers(item: Rejected, failed_at: str) -> list[tuple[str, bytes]]:
-    """Why and where from."""
-    record = item.record
-    values = {
-        "dlq.reason": item.reason,
-        "dlq.detail": item.detail,
-        "dlq.field": item.field,
-        "dlq.stage": stage(item.reason),
-        "dlq.topic": record.topic,
-        "dlq.partition": str(record.partition),
-        "dlq.offset": str(record.offset),
-        "dlq.timestamp": str(record.timestamp),
-        "dlq.failed_at": failed_at,
-        "dlq.attempts": "1",
-    }
-    return [(name, value.encode()) for name, value in values.items()]
-
-
-def stage(reason: str) -> str:
-    """Where in the pipeline a record was refused."""
-    return "apply" if reason == "too_late" else "decode"

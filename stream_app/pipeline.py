@@ -3,7 +3,7 @@
 One epoch at a time, strictly in this order; a failure anywhere stops the worker, and a restart replays the
 epoch and lands on the same rows.
 
-1. decode; what cannot be decoded or is invalid becomes a dead letter;
+1. decode; what cannot be decoded or is invalid becomes a dead letter, too many of which stop the worker;
 2. per partition: read the journeys, apply the events, attribute every conversion they touch;
 3. write dead letters and notices to other workers, then the changelog, and await every delivery;
 4. store the journeys with their changelog offset in RocksDB, atomically;
@@ -18,17 +18,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from faust.types import TP
 from mode import get_logger
 
 from attribution.types import ConversionCredits
 from schemas.codec import Rejected, SchemaSourceUnavailableError
 from schemas.events import ConversionWireEvent, IdentityEvent, SpendEvent, TouchpointEvent
 from stream_app import failpoints
+from stream_app.dead_letter_limits import LimitGuard
 from stream_app.decoding import Decoded, Decoder, Sources
 from stream_app.handovers import Notice
 from stream_app.journeys import Erased, JourneyStep, PartitionResult, State
@@ -42,16 +44,22 @@ class Consumer(Protocol):
 
     def begin(self, epoch: Epoch) -> bool:
         """Whether the epoch continues the chain."""
+        ...
 
-    async def finish(self, epoch: Epoch) -> None:
-        """Commit its offsets."""
+    def note(self, tp: TP) -> tuple[int, str]:
+        """What was committed last when reading began: offset and note."""
+        ...
+
+    async def finish(self, epoch: Epoch, notes: Mapping[TP, str]) -> None:
+        """Commit its offsets, each with its note."""
 
 
 @dataclass(slots=True)
 class Batch:
     """What one epoch amounts to; ``newest_us`` is the newest event time per topic and partition.
 
-    ``notices`` go to other workers, ``erased`` are customers whose rows must go.
+    ``notices`` go to other workers, ``erased`` are customers whose rows must go, ``notes`` are committed with the
+    offsets.
     """
 
     epoch: Epoch
@@ -65,6 +73,7 @@ class Batch:
     erased: list[Erased] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     newest_us: dict[tuple[str, int], int] = field(default_factory=dict)
+    notes: dict[TP, str] = field(default_factory=dict)
 
     def add(self, partition: int, result: PartitionResult) -> None:
         """Take over what one partition amounts to."""
@@ -94,12 +103,14 @@ class Pipeline:
         write_notices: Callable[[Sequence[Notice]], None],
         write_rows: Callable[[Batch], None],
         threads: Executor,
+        limits: LimitGuard,
+        beat: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._sources, self._decoder, self._journeys = sources, Decoder(sources), journeys
         self._state, self._consumer = state, consumer
         self._write_dead_letters, self._write_notices = write_dead_letters, write_notices
         self._write_rows = write_rows
-        self._threads = threads
+        self._threads, self._limits, self._beat = threads, limits, beat
         self._finishing: asyncio.Task[None] | None = None
         self._delivery: asyncio.Task[None] | None = None
         self._not_stored: dict[int, dict[bytes, bytes | None]] = {}
@@ -114,6 +125,7 @@ class Pipeline:
             return
         began = time.perf_counter()
         batch = await self._computed(epoch)
+        batch.notes = self._limits.advance(epoch.chunks, epoch.start, batch.rejected)
         computed = time.perf_counter()
         if self._finishing is not None:
             await self._finishing
@@ -134,6 +146,7 @@ class Pipeline:
             decoded = [(partition, self._decoder.decode(records)) for partition, records in epoch.by_partition()]
         except SchemaSourceUnavailableError as error:
             logger.warning("Waiting for the schema registry: %s", error)
+            self._beat("wait for the schema registry")
             return None
         for partition, events in decoded:
             state = self._state(partition)
@@ -191,8 +204,9 @@ class Pipeline:
             await asyncio.get_running_loop().run_in_executor(self._threads, self._write_rows, batch)
             inserted = time.perf_counter()
             failpoints.passed("after_insert")
-            await self._consumer().finish(batch.epoch)
+            await self._consumer().finish(batch.epoch, batch.notes)
             failpoints.passed("after_commit")
+            self._beat("epoch committed")
             logger.info(
                 "Epoch of %d records, %d conversions attributed, %d rejected: computed in %.3f s, durable %.3f, "
                 "inserted %.3f, committed %.3f",

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final
 
 from faust.tables.manager import TableManager as FaustTableManager
 from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
@@ -20,10 +21,12 @@ from faust.types import TP
 from mode import Service, get_logger
 
 from stream_app.changelog import PartitionLog, StaleStateError, restore
-from stream_app.tables import JourneyTable
+from stream_app.tables import JourneyTable, PartitionState
 from stream_app.topics import tombstone_retention_ms
 
 logger = get_logger(__name__)
+
+SAY_EVERY_S: Final = 10.0
 
 
 class FencedRecovery(Recovery):
@@ -58,6 +61,7 @@ class FencedRecovery(Recovery):
         """The worker serves nothing until the next assignment is restored."""
         app: Any = self.app
         app.on_not_ready()
+        app.beat("partitions revoked")
         super().on_partitions_revoked(revoked)
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
@@ -65,6 +69,7 @@ class FencedRecovery(Recovery):
         await super().on_recovery_completed(generation_id)
         app: Any = self.app
         if app.consumer_generation_id == generation_id:
+            app.beat("partitions taken over")
             app.on_ready(set(self.logs))
 
     @Service.task
@@ -93,6 +98,7 @@ class FencedRecovery(Recovery):
         topic = settings.changelog_topic
         log = PartitionLog(settings.bootstrap_servers, topic, partition, f"{settings.group_id}-{partition}")
         log.acquire()
+        app.beat(f"partition {partition} fenced")
         journeys: JourneyTable = app.journeys
         state = journeys.partition(partition)
         # half of it: compaction counts from a later moment, clocks may differ
@@ -104,7 +110,7 @@ class FencedRecovery(Recovery):
                     topic,
                     partition,
                     after=state.changelog_offset(),
-                    apply=state.write,
+                    apply=_Progress(partition, state, app.beat).apply,
                     is_cancelled=cancelled.is_set,
                     all_kept_since_ms=time.time_ns() // 1_000_000 - kept_ms,
                 )
@@ -115,6 +121,26 @@ class FencedRecovery(Recovery):
             if count:
                 logger.info("Restored partition %d: %d changelog records", partition, count)
             return log
+
+
+class _Progress:
+    """Stores what is restored, as a sign of life, and says now and then how far it is."""
+
+    def __init__(self, partition: int, state: PartitionState, beat: Callable[[str], None]) -> None:
+        self._partition, self._state, self._beat = partition, state, beat
+        self._count = 0
+        self._began = self._said_at = time.monotonic()
+
+    def apply(self, journeys: Mapping[bytes, bytes | None], offset: int) -> None:
+        """Store one chunk."""
+        self._state.write(journeys, offset)
+        self._count += len(journeys)
+        self._beat(f"partition {self._partition} restored up to {offset}")
+        now = time.monotonic()
+        if now - self._said_at >= SAY_EVERY_S:
+            self._said_at = now
+            rate = self._count / (now - self._began)
+            logger.warning("Restoring partition %d: %d journeys, %.0f a second", self._partition, self._count, rate)
 
 
 class TableManager(FaustTableManager):

@@ -9,11 +9,12 @@ from typing import Any
 
 from clickhouse import rows
 from clickhouse.erasure import Customer, Eraser
-from clickhouse.writer import Writer, with_backoff, write_with_backoff
+from clickhouse.writer import Result, Writer, with_backoff
 from schemas.records import Rejected
-from stream_app.deadletter import stage
+from stream_app.dead_letter_headers import attempts, stage
 from stream_app.pipeline import Batch
 from stream_app.settings import WorkerSettings
+from stream_app.waiting import SinkWait
 
 
 class RowWriter:
@@ -27,8 +28,9 @@ class RowWriter:
         eraser: Eraser,
         clock_us: Callable[[], int],
         is_stopping: Callable[[], bool],
+        wait: SinkWait,
     ) -> None:
-        self._settings = settings
+        self._settings, self._wait = settings, wait
         self._eraser = eraser
         self._writer, self._clock_us, self._is_stopping = writer, clock_us, is_stopping
         self._newest_us: dict[Any, int] = {}
@@ -37,14 +39,20 @@ class RowWriter:
     def write(self, batch: Batch) -> None:
         """Blocking. Raises when the rows are refused, or when the worker stops before they are taken."""
         tables = self.tables(batch)
-        write_with_backoff(self._writer, tables, sleep=time.sleep, should_stop=self._is_stopping)
+        self._patiently(lambda: self._writer.write(tables))
         if batch.erased:
             customers = [Customer(e.customer_id, e.digest.hex(), e.requested_at_us, e.policy) for e in batch.erased]
-            with_backoff(lambda: self._eraser.erase(customers), sleep=time.sleep, should_stop=self._is_stopping)
+            self._patiently(lambda: self._eraser.erase(customers))
+
+    def _patiently(self, attempt: Callable[[], Result]) -> Result:
+        """Until ClickHouse takes it, or the worker stops."""
+        found = with_backoff(attempt, sleep=time.sleep, should_stop=self._is_stopping, on_retry=self._wait.renewed)
+        self._wait.over()
+        return found
 
     def known_digests(self) -> frozenset[bytes]:
         """Digests of customers who were to be forgotten when the worker started."""
-        found = with_backoff(self._eraser.digests, sleep=time.sleep, should_stop=self._is_stopping)
+        found = self._patiently(self._eraser.digests)
         return frozenset(bytes.fromhex(digest) for digest in found)
 
     def tables(self, batch: Batch) -> dict[str, Any]:
@@ -86,7 +94,7 @@ class RowWriter:
                 "created_us": self._clock_us(),
             },
         )
-        write_with_backoff(self._writer, {"runs": table}, sleep=time.sleep, should_stop=self._is_stopping)
+        self._patiently(lambda: self._writer.write({"runs": table}))
 
     def _progress(self, batch: Batch) -> list[rows.Progress]:
         """Where the worker is on each partition; the newest event time never goes back."""
@@ -111,5 +119,5 @@ def dead_letter(item: Rejected, failed_at_us: int) -> rows.DeadLetter:
         stage=stage(item.reason),
         recorded_at_us=record.timestamp * 1000,
         failed_at_us=failed_at_us,
-        attempts=1,
+        attempts=attempts(record),
     )

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from attribution.config import DAY_US, DEFAULT_MODELS, AttributionConfig
 from attribution.models.registry import resolve
 from attribution.window import Window
+from stream_app.dead_letter_limits import Limits
 
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
@@ -38,6 +39,11 @@ class WorkerSettings(BaseSettings):
     identities_topic: str = Field("attribution.identities", alias="ATTRIBUTION_IDENTITIES_TOPIC")
     erasures_topic: str = Field("attribution.erasures", alias="ATTRIBUTION_ERASURES_TOPIC")
     dead_letter_topic: str = Field("attribution.dead_letter", alias="ATTRIBUTION_DEAD_LETTER_TOPIC")
+    dead_letter_max_ratio: float = Field(0.5, alias="ATTRIBUTION_DEAD_LETTER_MAX_RATIO", ge=0, le=1, examples=[0.5])
+    dead_letter_window: int = Field(5_000, alias="ATTRIBUTION_DEAD_LETTER_WINDOW", ge=20, le=1_000_000, examples=[5000])
+    dead_letter_max_consecutive: int = Field(
+        1_000, alias="ATTRIBUTION_DEAD_LETTER_MAX_CONSECUTIVE", ge=0, examples=[1000]
+    )
     schema_registry_url: str = Field("", alias="SCHEMA_REGISTRY_URL", examples=["http://registry:8081"])
     channel_rules: Path | None = Field(None, alias="ATTRIBUTION_CHANNEL_RULES", examples=["rules.yaml"])
 
@@ -70,7 +76,14 @@ class WorkerSettings(BaseSettings):
     fetch_bytes: int = Field(4 << 20, alias="ATTRIBUTION_FETCH_BYTES", ge=1 << 10, examples=[4194304])
     session_timeout_s: float = Field(10.0, alias="ATTRIBUTION_SESSION_TIMEOUT_S", ge=1, le=1800, examples=[10])
     state_cache_mb: int = Field(256, alias="ATTRIBUTION_STATE_CACHE_MB", ge=8, examples=[256])
+    watchdog_s: float = Field(120.0, alias="ATTRIBUTION_WATCHDOG_S", ge=0, le=86_400, examples=[120])
+    stop_timeout_s: float = Field(30.0, alias="ATTRIBUTION_STOP_TIMEOUT_S", gt=0, le=3600, examples=[30])
     log_level: str = Field("warning", alias="ATTRIBUTION_LOG_LEVEL", pattern="^(debug|info|warning|error)$")
+
+    @field_validator("dead_letter_max_ratio", "dead_letter_max_consecutive", mode="before")
+    @classmethod
+    def _empty_is_off(cls, value: Any) -> Any:
+        return 0 if value == "" else value
 
     @field_validator("models", "custom_weights", "exclude_channels", "reset_on_conversion", mode="before")
     @classmethod
@@ -110,6 +123,10 @@ class WorkerSettings(BaseSettings):
             allowed_lateness_us=round(self.allowed_lateness_days * DAY_US),
             conversion_retention_us=round(self.conversion_retention_days * DAY_US),
         )
+
+    def dead_letter_limits(self) -> Limits:
+        """How many invalid records stop the worker."""
+        return Limits(self.dead_letter_max_ratio, self.dead_letter_window, self.dead_letter_max_consecutive)
 
     @property
     def window(self) -> Window:

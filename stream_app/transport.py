@@ -24,7 +24,7 @@ from mode import get_logger
 from schemas.records import RawRecord
 from stream_app import failpoints
 from stream_app.alignment import Alignment
-from stream_app.fetch import ConsumerThread
+from stream_app.commit_notes import NotingThread
 
 logger = get_logger(__name__)
 
@@ -91,6 +91,7 @@ class Consumer(driver.Consumer):
         self._rewind = False
         self._next: dict[TP, int] = {}  # read position of every source partition
         self._tail: dict[TP, int] = {}  # where the last accepted epoch ended
+        self._notes: dict[TP, tuple[int, str]] = {}
         self._known_gaps: set[tuple[TP, int, int]] = set()
         self.alignment = Alignment(self._pace.aligned_topics)
         self._taken_at = 0.0
@@ -113,27 +114,34 @@ class Consumer(driver.Consumer):
         self.idle.clear()
         return True
 
-    async def finish(self, epoch: Epoch) -> None:
+    def _new_consumer_thread(self) -> NotingThread:
+        return NotingThread(self, loop=self.loop, beacon=self.beacon)
+
+    def note(self, tp: TP) -> tuple[int, str]:
+        """What had been committed when reading began or went back: offset and note."""
+        return self._notes.get(tp, (-1, ""))
+
+    async def finish(self, epoch: Epoch, notes: Mapping[TP, str]) -> None:
         """Commit the end of an accepted epoch. Epochs are finished in the order in which they began.
 
         Raises:
             CommitRefusedError: the group has given the partitions to another worker.
         """
         offsets = epoch.end
-        if not await self._commit(offsets):
+        if not await self._commit_noted(offsets, notes):
             raise CommitRefusedError("offset commit refused: another worker owns these partitions now")
         self._committed_offset.update(offsets)
         self._in_flight -= 1
         if not self._in_flight:
             self.idle.set()
 
+    async def _commit_noted(self, offsets: Mapping[TP, int], notes: Mapping[TP, str]) -> bool:
+        return await cast(NotingThread, self._thread).commit_noted(offsets, notes)
+
     def stop_flow(self) -> None:
         """Called by Faust when partitions go or the worker stops: all that was fetched is void."""
         self.fence += 1
         super().stop_flow()
-
-    def _new_consumer_thread(self) -> ConsumerThread:
-        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def wait_empty(self) -> None:
         """Called by Faust before it lets go of partitions: the epochs in hand are finished first."""
@@ -164,6 +172,7 @@ class Consumer(driver.Consumer):
                 await self._seek(tp, positions[tp])
         if deleted and await self._commit(deleted):
             self._committed_offset.update(deleted)
+        self._notes = await cast(NotingThread, self._thread).notes(sources)
         self.alignment.clear()
         self._next = positions
         self._tail = dict(self._next)

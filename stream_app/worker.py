@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import gc
-import json
+import logging
 import os
 import sys
-import threading
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 import faust
 from mode import get_logger
@@ -18,17 +16,21 @@ from mode import get_logger
 from clickhouse.client import connect
 from clickhouse.erasure import Eraser
 from clickhouse.settings import ClickHouseSettings
-from clickhouse.writer import Writer
+from clickhouse.writer import Writer, with_backoff
 from stream_app import failpoints
-from stream_app.app import AttributionApp, create_app
+from stream_app.app import create_app
+from stream_app.dead_letter_limits import TooManyInvalidError
+from stream_app.exits import FAIL_STOP, LIMIT_STOP
+from stream_app.lag_probe import has_unread
+from stream_app.readiness import Readiness
 from stream_app.rows import RowWriter
 from stream_app.settings import WorkerSettings
+from stream_app.supervision import Supervision
 from stream_app.topics import ensure_internal_topics
+from stream_app.waiting import SinkWait
+from stream_app.watchdog import Pulse, Watchdog
 
 logger = get_logger(__name__)
-
-#: Exit code of a fail-stop: a supervisor restarts the worker, which begins at the committed offsets.
-FAIL_STOP: Final = 70
 
 
 def clock_us() -> int:
@@ -36,26 +38,15 @@ def clock_us() -> int:
     return time.time_ns() // 1000
 
 
-class Readiness:
-    """``ready.json`` in a directory: there while the worker owns its partitions and has recovered."""
+class StreamWorker(faust.Worker):
+    """Says when a stop begins, whatever caused it."""
 
-    def __init__(self, data_dir: Path) -> None:
-        self._file = data_dir / "ready.json"
-        data_dir.mkdir(parents=True, exist_ok=True)
-        self.clear()
+    begin_stop: Callable[[], None]
 
-    def set(self, partitions: set[int]) -> None:
-        """Say which partitions are served."""
-        text = json.dumps(
-            {"ready": True, "partitions": sorted(partitions), "pid": os.getpid(), "at": datetime.now(UTC).isoformat()}
-        )
-        partial = self._file.with_suffix(".tmp")
-        partial.write_text(text)
-        partial.replace(self._file)
-
-    def clear(self) -> None:
-        """Not ready: starting, rebalancing or stopping."""
-        self._file.unlink(missing_ok=True)
+    async def stop(self) -> None:
+        """Called on SIGTERM, Ctrl-C and a crash."""
+        self.begin_stop()
+        await super().stop()
 
 
 def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings, *, ready_dir: Path | None = None) -> None:
@@ -72,46 +63,66 @@ def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings, *, read
     """
     failpoints.arm(os.environ.get(failpoints.ENVIRONMENT, ""))
     ensure_internal_topics(settings)
-    readiness = Readiness(ready_dir or settings.data_dir)
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
+    )
+    clock = time.monotonic
+    pulse, readiness = Pulse(clock), Readiness(ready_dir or settings.data_dir, clock)
+    wait = SinkWait(pulse, clock)
+    client = with_backoff(
+        lambda: connect(clickhouse), sleep=time.sleep, should_stop=lambda: False, on_retry=wait.renewed
+    )
+    wait.over()
+    supervision = Supervision(
+        readiness,
+        pulse,
+        Watchdog(settings.watchdog_s, lambda: _has_unread(settings, readiness)),
+        ping=client.ping,
+        clock=clock,
+        stop_timeout_s=settings.stop_timeout_s,
+    )
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    stopping = threading.Event()
 
     def fail_stop(error: BaseException) -> None:
         """Nothing may be committed after a failure, so nothing of an orderly stop may run."""
-        logger.critical("Stopping without a commit: %s: %s", type(error).__name__, error, exc_info=error)
-        readiness.clear()
+        is_limit = isinstance(error, TooManyInvalidError)
+        cause = None if is_limit else error
+        logger.critical("Stopping without a commit: %s: %s", type(error).__name__, error, exc_info=cause)
+        readiness.stop()
         sys.stderr.flush()
-        os._exit(FAIL_STOP)
+        os._exit(LIMIT_STOP if is_limit else FAIL_STOP)
 
-    client = connect(clickhouse)
     rows = RowWriter(
         settings,
         writer=Writer(client),
         eraser=Eraser(client),
         clock_us=clock_us,
-        is_stopping=stopping.is_set,
+        is_stopping=supervision.stopping.is_set,
+        wait=wait,
     )
     rows.describe_run()
     app = create_app(
-        settings, write_rows=rows.write, fail_stop=fail_stop, clock_us=clock_us, erased=rows.known_digests()
+        settings,
+        write_rows=rows.write,
+        fail_stop=fail_stop,
+        clock_us=clock_us,
+        erased=rows.known_digests(),
+        beat=pulse.beat,
     )
     app.on_ready, app.on_not_ready = readiness.set, readiness.clear
-    _stop_waiting_when_stopping(app, stopping)
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)  # epochs make many short-lived tuples; cycles are rare here
-    worker = faust.Worker(
+    worker = StreamWorker(
         app, loglevel=settings.log_level.replace("warning", "warn"), quiet=True, redirect_stdouts=False
     )
+    worker.begin_stop = supervision.begin_stop
+    supervision.start()
     try:
         worker.execute_from_commandline()
     finally:
-        readiness.clear()
+        readiness.stop()
 
 
-def _stop_waiting_when_stopping(app: AttributionApp, stopping: threading.Event) -> None:
-    """A stop must not wait for a ClickHouse that is away: the epoch is given up, uncommitted, and replayed."""
-
-    async def on_shutdown(*_: object, **__: object) -> None:
-        stopping.set()
-
-    app.on_before_shutdown.connect(on_shutdown)
+def _has_unread(settings: WorkerSettings, readiness: Readiness) -> bool | None:
+    partitions = readiness.partitions or frozenset()
+    return has_unread(settings.bootstrap_servers, settings.group_id, settings.source_topics, partitions)

@@ -19,7 +19,7 @@ import pytest
 
 from embedded.clickhouse import ClickHouse
 from fault_run import FaultRun, MakeRun, population
-from stream_app.worker import FAIL_STOP
+from stream_app.exits import FAIL_STOP
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse, pytest.mark.faults, pytest.mark.timeout(300)]
 

@@ -64,6 +64,7 @@ def test_up_serves_restarts_what_dies_keeps_its_data_and_stops_cleanly(tmp_path:
             assert refused.returncode == 1
             assert "another stack uses" in refused.stderr
             kill_worker_and_wait(tmp_path / "data" / "worker-0")
+            kill_rollups_and_wait(up.pid, log)
         up.send_signal(signal.SIGTERM)
         assert up.wait(60) == 0, log.read_text()
         assert left_behind(tmp_path) == []
@@ -77,6 +78,21 @@ def wait_ready(up: subprocess.Popen[bytes], log: Path, folder: Path) -> dict[str
         time.sleep(0.2)
     found: dict[str, str] = json.loads((folder / "data" / "stack.json").read_text())
     return found
+
+
+def kill_rollups_and_wait(up: int, log: Path) -> None:
+    """The other programs stay as they are."""
+    before = {c.pid: c.cmdline() for c in psutil.Process(up).children()}
+    (rollups,) = [pid for pid, words in before.items() if words[-1:] == ["rollups"]]
+    os.kill(rollups, signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while "rollups: started again" not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.1)
+    after = {c.pid: c.cmdline() for c in psutil.Process(up).children()}
+    assert "rollups: ended with code -9, starting again in 0.5 s" in log.read_text()
+    assert before.keys() - after.keys() == {rollups}
+    assert [words[-1] for pid, words in after.items() if pid not in before] == ["rollups"]
 
 
 def kill_worker_and_wait(state: Path) -> None:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from faust.types import TP
@@ -134,9 +134,10 @@ def test_final_rows_equal_the_batch_whatever_happens(found: tuple[list[Event], W
 class CommitsBeforeTheInsert(Pipeline):
     async def _deliver(self, batch: Batch, seconds: Any, fail_stop: Callable[[BaseException], None]) -> None:
         consumer = self._consumer()
-        real, self._consumer = self._consumer, _Committed
+        real: Callable[[], Any] = self._consumer
+        self._consumer = cast("Any", _Committed)
         try:
-            await consumer.finish(batch.epoch)
+            await consumer.finish(batch.epoch, batch.notes)
             await super()._deliver(batch, seconds, fail_stop)
         except CrashError as error:
             fail_stop(error)
@@ -145,10 +146,13 @@ class CommitsBeforeTheInsert(Pipeline):
 
 
 class _Committed:
+    def note(self, _: TP) -> tuple[int, str]:
+        return -1, ""
+
     def begin(self, _: Epoch) -> bool:
         return True
 
-    async def finish(self, _: Epoch) -> None:
+    async def finish(self, _: Epoch, notes: Mapping[TP, str]) -> None:
         """Done before."""
 
 

@@ -27,6 +27,7 @@ from clickhouse.testing import MemorySink
 from clickhouse.writer import write_with_backoff
 from schemas.channel_rules import load_channel_rules
 from schemas.codec import Codec, LocalSchemas
+from stream_app.dead_letter_limits import LimitGuard, Limits
 from stream_app.decoding import Source, Sources
 from stream_app.journeys import JourneyStep
 from stream_app.pipeline import Batch, Pipeline
@@ -141,7 +142,12 @@ class Life:
         """The product's rows, table by table, retried like the product does."""
         settings = WorkerSettings(ATTRIBUTION_DEFAULT_MODELS=",".join(MODELS))
         rows = RowWriter(
-            settings, writer=cast(Any, self), eraser=cast(Any, None), clock_us=lambda: 0, is_stopping=lambda: False
+            settings,
+            writer=cast(Any, self),
+            eraser=cast(Any, None),
+            clock_us=lambda: 0,
+            is_stopping=lambda: False,
+            wait=cast(Any, None),
         )
         write_with_backoff(self, rows.tables(batch), sleep=lambda _: None, should_stop=lambda: self.is_over)
 
@@ -212,6 +218,9 @@ class ModelConsumer:
         self.life.step()
         self.life.world.committed.update(offsets)
         return True
+
+    async def _commit_noted(self, offsets: Mapping[TP, int], _: Mapping[TP, str]) -> bool:
+        return await self._commit(offsets)
 
     def cut(self) -> Epoch | None:
         """The next records of some partitions, as many as the script says."""
@@ -332,6 +341,7 @@ def _pipeline(protocol: Protocol, life: Life, consumer: ModelConsumer, threads: 
         write_notices=lambda _: life.step(),
         write_rows=life.write_rows,
         threads=threads,
+        limits=LimitGuard(Limits(max_ratio=0, max_consecutive=0), lambda _: (-1, "")),
     )
 
 

@@ -218,6 +218,9 @@ class Stream:
             for message in reader.consume(1_000, timeout=5):
                 assert message.error() is None, message.error()
                 headers = decoded(message.headers())
+                if "dlq.retried" in headers:
+                    seen += 1
+                    continue
                 origin = tuple(headers[f"dlq.{part}"] for part in ("topic", "partition", "offset"))
                 found[origin] = (message.key(), message.value(), headers)
                 seen += 1

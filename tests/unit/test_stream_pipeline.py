@@ -9,11 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from faust.types import TP
 
 from attribution.config import AttributionConfig
 from schemas.channel_rules import load_channel_rules
 from schemas.codec import Codec, LocalSchemas
+from stream_app.dead_letter_limits import LimitGuard, Limits, TooManyInvalidError
 from stream_app.decoding import Source, Sources
 from stream_app.handovers import encode
 from stream_app.journeys import JourneyStep
@@ -59,11 +61,16 @@ class Parts:
     notices: list[Any] = field(default_factory=list)
     is_in_chain: bool = True
     fails_at: str = ""
+    notes: dict[TP, tuple[int, str]] = field(default_factory=dict)
 
     def begin(self, _: Epoch) -> bool:
         return self.is_in_chain
 
-    async def finish(self, epoch: Epoch) -> None:
+    def note(self, tp: TP) -> tuple[int, str]:
+        return self.notes.get(tp, (-1, ""))
+
+    async def finish(self, epoch: Epoch, notes: Mapping[TP, str]) -> None:
+        self.notes.update({tp: (epoch.end[tp], text) for tp, text in notes.items()})
         self._say(f"commit {max(epoch.end.values())}")
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
@@ -94,7 +101,11 @@ class Parts:
         self.happened.append(what)
 
 
-def pipeline(parts: Parts) -> Pipeline:
+NO_LIMITS = Limits(max_ratio=0, max_consecutive=0)
+NO_MORE_THAN_TWO = Limits(max_ratio=0, max_consecutive=2)
+
+
+def pipeline(parts: Parts, limits: Limits) -> Pipeline:
     def codec(kind: Any) -> Codec:
         return Codec(kind, channel_rules=RULES, schemas=SCHEMAS)
 
@@ -115,6 +126,7 @@ def pipeline(parts: Parts) -> Pipeline:
         write_notices=parts.write_notices,
         write_rows=parts.write_rows,
         threads=ThreadPoolExecutor(1),
+        limits=LimitGuard(limits, parts.note),
     )
 
 
@@ -125,9 +137,9 @@ def epoch(*records: Record) -> Epoch:
     return Epoch(0, chunks, {tp: found[0].offset for tp, found in chunks.items()})
 
 
-async def run(parts: Parts, *epochs: Epoch) -> list[BaseException]:
+async def run(parts: Parts, *epochs: Epoch, limits: Limits = NO_LIMITS) -> list[BaseException]:
     errors: list[BaseException] = []
-    line = pipeline(parts)
+    line = pipeline(parts, limits)
     for found in epochs:
         await line.run(found, errors.append)
     while others := asyncio.all_tasks() - {asyncio.current_task()}:
@@ -271,3 +283,20 @@ async def test_bytes_that_no_worker_wrote_on_the_internal_topic_are_a_dead_lette
 
     assert not errors
     assert [r.reason for r in parts.batches[0].rejected] == ["undecodable", "undecodable"]
+
+
+async def test_too_many_invalid_records_stop_before_anything_of_their_epoch_is_written() -> None:
+    """What was within the limit is a dead letter; the run goes on over the epochs' border."""
+    parts = Parts()
+    line = pipeline(parts, NO_MORE_THAN_TWO)
+    errors: list[BaseException] = []
+    await line.run(epoch(Record("t", 0, b"{"), Record("t", 1, b"{")), errors.append)
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others)
+    before = list(parts.happened)
+    with pytest.raises(TooManyInvalidError, match=r"t-0 at offset 2: 3 invalid records in a row.*undecodable"):
+        await line.run(epoch(Record("t", 2, b"{"), touch(3, "t1", "2026-10-01T00:00:00Z")), errors.append)
+
+    assert not errors
+    assert "commit 2" in before
+    assert parts.happened == before

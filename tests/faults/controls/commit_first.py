@@ -20,7 +20,7 @@ async def deliver(
     """Offsets, then rows."""
     del seconds
     try:
-        await self._consumer().finish(batch.epoch)
+        await self._consumer().finish(batch.epoch, batch.notes)
         failpoints.passed("after_commit")
         await asyncio.get_running_loop().run_in_executor(self._threads, self._write_rows, batch)
         failpoints.passed("after_insert")
