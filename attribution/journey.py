@@ -35,20 +35,24 @@ _NEVER: Final = 1 << 62
 
 @dataclass(slots=True)
 class Applied:
-    """What ``Journey.apply`` found: conversions to write, and events that came too late to count."""
+    """What ``Journey.apply`` found: conversions to write, and events that came too late to count.
+
+    ``newest_before_us`` is the time of the journey's newest event before.
+    """
 
     affected: list[Conversion] = field(default_factory=list)
     late_touches: list[Touch] = field(default_factory=list)
     late_conversions: list[ConversionEvent] = field(default_factory=list)
     changed: bool = False
+    newest_before_us: int = 0
 
 
 class Journey:
     """The events of one customer: ``touches`` and ``events``, each sorted by ``(at_us, event_id)``.
 
     ``contradicted``: one touch id came with two contents, so that rows may stand on one that is gone.
-    ``links``, sorted, say which ids are this person; ``absorbed`` holds the highest ``rev`` seen of each of them, and
-    ``origins`` the records of those links that were sent to this id.
+    ``links``, sorted, say which ids are this person; ``absorbed`` holds the highest count of changes seen of each of
+    them, and ``origins`` the records of those links that were sent to this id.
     """
 
     __slots__ = ("_resolved", "absorbed", "contradicted", "events", "links", "origins", "rev", "touches", "truncated")
@@ -108,14 +112,14 @@ class Journey:
         """
         newest = self.newest_us
         before = self.rev
-        applied = Applied()
+        applied = Applied(newest_before_us=newest)
         if touches:
             touches = self._split_late_touches(touches, newest - config.horizon_us, applied)
             self._merge_touches(touches, config)
         if events:
             events = self._split_late_events(events, newest, config, applied)
             self._merge_events(events)
-        self._prune(config)
+        self._cap(config)
         applied.changed = self.rev != before
         if self.events and (touches or events):
             applied.affected = self._affected(touches, events, config)
@@ -132,23 +136,29 @@ class Journey:
 
     def absorb(
         self,
-        sender: str,
-        rev: int,
+        customer_id: str,
+        revs: Iterable[tuple[str, int]],
         touches: Sequence[Touch],
         events: Sequence[ConversionEvent],
         config: AttributionConfig,
     ) -> None:
         """Merge what another id of the same person holds: it was in time there, so nothing is late here.
 
-        ``rev`` is the sender's: this journey's rises above it, so that its rows replace the sender's.
+        ``revs`` are counts of changes by id: those of others are added to this journey's ``rev``, which so rises above
+        every ``rev`` that they ever wrote rows with.
         """
         self._merge_touches(touches, config)
         self._merge_events(events)
-        more = rev - self.absorbed.get(sender, 0)
-        if more > 0:
-            self.absorbed[sender] = rev
-            self.rev += more
-        self._prune(config)
+        self._cap(config)
+        for name, count in revs:
+            more = count - self.absorbed.get(name, 0)
+            if name != customer_id and more > 0:
+                self.absorbed[name] = count
+                self.rev += more
+
+    def revs(self, customer_id: str) -> tuple[tuple[str, int], ...]:
+        """The highest count of changes known of each id of this person; they add up to ``rev``."""
+        return ((customer_id, self.rev - sum(self.absorbed.values())), *sorted(self.absorbed.items()))
 
     def _split_late_touches(self, touches: Sequence[Touch], oldest_us: int, applied: Applied) -> Sequence[Touch]:
         if min(touches)[0] >= oldest_us:
@@ -214,12 +224,21 @@ class Journey:
             self.rev += 1
             self._resolved = None
 
-    def _prune(self, config: AttributionConfig) -> None:
-        touches, events = self.touches, self.events
+    def _cap(self, config: AttributionConfig) -> None:
+        touches = self.touches
         if len(touches) > config.max_touchpoints + 1:
             del touches[1 : len(touches) - config.max_touchpoints]
             self.truncated = True
-        newest = self.newest_us
+
+    def prune(self, newest: int, config: AttributionConfig) -> None:
+        """Forget what nothing may look back at any more. Call it when the conversions of ``apply`` are attributed.
+
+        Args:
+            newest: ``Applied.newest_before_us``. Events that came together do not prune one another: a replay after a
+                crash finds them again.
+            config: windows and bounds.
+        """
+        touches, events = self.touches, self.events
         if events and events[0].at_us < newest - config.conversion_retention_us:
             self.events = retained(events, newest - config.conversion_retention_us)
             self._resolved = None

@@ -3,7 +3,8 @@
 Every id keeps the links it has heard of. Whoever learns a new one tells all ids of the person (``Handover`` without
 events), so that soon all know the same links and, by ``resolve_links``, agree on the survivor. Whenever an id that does
 not survive learns a link, it hands its whole set of events to the survivor; from then on it hands over what arrives and
-writes nothing itself. The survivor merges the sets and writes rows with a ``rev`` above all that the others ever used.
+writes nothing itself. The survivor merges the sets and writes rows with a ``rev`` above all that the others ever used:
+each id counts its own changes, the counts travel along, and ``rev`` is the sum of the highest seen of each id.
 
 A handover may come twice, late, or to an id that no longer thinks it survives: sets only grow, so nothing is undone,
 and an id that learns more links hands its set over again. The caller must deliver handovers before the journey that
@@ -27,11 +28,14 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """What one id's journey tells another's: all links it knows and, to the survivor, events."""
+    """What one id's journey tells another's: all links it knows and, to the survivor, events.
+
+    ``revs``: the highest count of changes that the sender knows of each id, its own included.
+    """
 
     sender: str
     receiver: str
-    rev: int
+    revs: tuple[tuple[str, int], ...]
     links: tuple[Link, ...]
     touches: tuple[Touch, ...] = ()
     events: tuple[ConversionEvent, ...] = ()
@@ -64,14 +68,15 @@ class Outcome:
 def apply_linked(journey: Journey, customer_id: str, arrived: Arrived, config: AttributionConfig) -> Outcome:
     """Merge everything that arrived for an id; see ``Journey.apply`` for events alone."""
     before, refused_before = journey.rev, _refused_here(journey, resolve_links(journey.links))
+    newest = journey.newest_us
     too_many, grew = _learn(journey, arrived, config)
     for handover in arrived.handovers:
-        journey.absorb(handover.sender, handover.rev, handover.touches, handover.events, config)
+        journey.absorb(customer_id, handover.revs, handover.touches, handover.events, config)
         if handover.truncated and not journey.truncated:
             journey.truncated = True
             journey.rev += 1
     applied = journey.apply(arrived.touches, arrived.events, config)
-    applied.changed = journey.rev != before
+    applied.changed, applied.newest_before_us = journey.rev != before, newest
     identities = resolve_links(journey.links)
     outcome = Outcome(applied, too_many=too_many)
     sent_now = {link for link, _ in arrived.links}
@@ -92,12 +97,14 @@ def _refused_here(journey: Journey, identities: Identities) -> list[Link]:
 
 def _learn(journey: Journey, arrived: Arrived, config: AttributionConfig) -> tuple[list[bytes], bool]:
     """Take links over; answers the records of those sent to this id beyond the bound, and whether any was new."""
-    grew = journey.learn(link for handover in arrived.handovers for link in handover.links)
+    grew = False
+    for handover in arrived.handovers:
+        if _fits(journey, handover.links, config):
+            grew |= journey.learn(handover.links)
     too_many = []
     for link, record in arrived.links:
         if link not in journey.origins:
-            ids = {name for known in (*journey.links, link) for name in (known.previous_id, known.customer_id)}
-            if len(ids) > config.max_linked_ids:
+            if not _fits(journey, [link], config):
                 too_many.append(record)
                 continue
             journey.origins[link] = record
@@ -106,16 +113,22 @@ def _learn(journey: Journey, arrived: Arrived, config: AttributionConfig) -> tup
     return too_many, grew
 
 
+def _fits(journey: Journey, links: Sequence[Link], config: AttributionConfig) -> bool:
+    """Whether the person stays within the bound. Who is told more keeps apart: events are taken, links are not."""
+    ids = {name for known in (*journey.links, *links) for name in (known.previous_id, known.customer_id)}
+    return len(ids) <= config.max_linked_ids or set(links) <= set(journey.links)
+
+
 def _handovers(
     journey: Journey, customer_id: str, identities: Identities, arrived: Arrived, applied: Applied, *, grew: bool
 ) -> Iterator[Handover]:
-    survivor, links = identities.survivor(customer_id), tuple(journey.links)
+    survivor, links, revs = identities.survivor(customer_id), tuple(journey.links), journey.revs(customer_id)
     if survivor != customer_id:
         if grew:
             yield Handover(
                 customer_id,
                 survivor,
-                journey.rev,
+                revs,
                 links,
                 tuple(journey.touches),
                 tuple(journey.events),
@@ -125,11 +138,11 @@ def _handovers(
             touches = tuple(_without(arrived.touches, applied.late_touches))
             events = tuple(_without(arrived.events, applied.late_conversions))
             if touches or events:
-                yield Handover(customer_id, survivor, journey.rev, links, touches, events, journey.truncated)
+                yield Handover(customer_id, survivor, revs, links, touches, events, journey.truncated)
     if grew:
         for other in identities.survivors:
             if other not in {customer_id, survivor}:
-                yield Handover(customer_id, other, journey.rev, links)
+                yield Handover(customer_id, other, revs, links)
 
 
 def _without(items: Iterable[_T], late: Sequence[_T]) -> Iterator[_T]:

@@ -40,8 +40,10 @@ def recomputer(
             return [attribute(journey, conversion) for conversion in affected]
         newest: dict[tuple[str, int], ConversionCredits] = {}
         for touch, event in _steps(touches, events):
-            for conversion in journey.apply(touch, event, config).affected:
+            applied = journey.apply(touch, event, config)
+            for conversion in applied.affected:
                 newest[conversion.conversion_id, conversion.at_us] = attribute(journey, conversion)
+            journey.prune(applied.newest_before_us, config)
         return list(newest.values())
 
     return recompute

@@ -11,7 +11,7 @@ Raises ``SinkUnavailable`` (call again) and ``SinkRejected``.
 
 from __future__ import annotations
 
-import hashlib
+import uuid
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -31,6 +31,8 @@ _DELETES: Final = (
     "erasure_delete_identities",
     "erasure_delete_attributions",
 )
+#: Names of tables with ids to forget begin so.
+_QUEUE: Final = "erasing_"
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -54,28 +56,37 @@ class Eraser:
         return [row["digest"] for row in queries.run(self._client, "erasure_digests")]
 
     def erase(self, customers: Sequence[Customer]) -> None:
-        """Remove all rows of these customers. Blocks until the parts on disk are rewritten."""
+        """Remove all rows of these customers. Blocks until the parts on disk are rewritten.
+
+        A table with ids that an attempt left behind (it broke off, and the engine may still be using it) is dropped by
+        a later call, an hour after; a mutation that lost its table is given up first: it would hold up all others.
+        """
+        self._clear_away()
+        customers = list({(c.customer_id, c.digest): c for c in customers}.values())
         names = sorted({c.digest for c in customers})
-        queue = f"erasing_{hashlib.sha256(''.join(names).encode()).hexdigest()[:24]}"
-        queries.execute(self._client, "erasure_queue_drop", queue=queue)
+        queue = f"{_QUEUE}{uuid.uuid4().hex}"
         queries.execute(self._client, "erasure_queue_create", queue=queue)
-        try:
-            self._insert(
-                queue, [(c.customer_id, c.digest, c.policy) for c in customers], ("customer_id", "digest", "policy")
-            )
-            days = self._days(queue, names)
-            counts = self._counts(queue)
-            self._receipts(customers, "started", days, counts)
-            queries.execute(self._client, "erasure_anonymize", queue=queue)
-            for statement in _DELETES:
-                queries.execute(self._client, statement, queue=queue)
-            self._mark(days)
-            self._insert(
-                "suppressions", [(c.digest, _time(c.requested_at_us)) for c in customers], ("digest", "requested_at")
-            )
-            self._receipts(customers, "done", days, counts)
-        finally:
-            queries.execute(self._client, "erasure_queue_drop", queue=queue)
+        asked = [(c.customer_id, c.digest, c.policy) for c in customers]
+        self._insert(queue, asked, ("customer_id", "digest", "policy"))
+        days = self._days(queue, names)
+        counts = self._counts(queue, names)
+        self._receipts(customers, "started", days, counts)
+        queries.execute(self._client, "erasure_anonymize", queue=queue)
+        for statement in _DELETES:
+            queries.execute(self._client, statement, queue=queue)
+        self._mark(days)
+        self._insert(
+            "suppressions", [(c.digest, _time(c.requested_at_us)) for c in customers], ("digest", "requested_at")
+        )
+        self._receipts(customers, "done", days, counts)
+        queries.execute(self._client, "erasure_queue_drop", queue=queue)
+
+    def _clear_away(self) -> None:
+        left = queries.run(self._client, "erasure_queues_left", prefix=_QUEUE)
+        if queries.run(self._client, "erasure_mutations_stuck", prefix=_QUEUE):
+            queries.execute(self._client, "erasure_mutations_kill", prefix=_QUEUE)
+        for row in left:
+            queries.execute(self._client, "erasure_queue_drop", queue=row["name"])
 
     def _days(self, queue: str, digests: Sequence[str]) -> list[tuple[int, date]]:
         """Days that lose rows, and those of an erasure that was begun before."""
@@ -85,11 +96,17 @@ class Eraser:
         ]
         return sorted({(row["run_id"], row["day"]) for row in rows})
 
-    def _counts(self, queue: str) -> dict[str, tuple[int, int, int]]:
-        return {
-            row["digest"]: (row["touchpoints"], row["conversions"], row["attributions"])
-            for row in queries.run(self._client, "erasure_counts", queue=queue)
-        }
+    def _counts(self, queue: str, digests: Sequence[str]) -> dict[str, tuple[int, int, int]]:
+        """Rows that go, or went in an earlier attempt: doing it again must not make the receipt say nothing."""
+        found: dict[str, tuple[int, int, int]] = {}
+        for row in [
+            *queries.run(self._client, "erasure_counts", queue=queue),
+            *queries.run(self._client, "erasure_counts_before", digests=list(digests)),
+        ]:
+            counted = (row["touchpoints"], row["conversions"], row["attributions"])
+            before = found.get(row["digest"], (0, 0, 0))
+            found[row["digest"]] = (max(counted[0], before[0]), max(counted[1], before[1]), max(counted[2], before[2]))
+        return found
 
     def _receipts(
         self,

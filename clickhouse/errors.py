@@ -44,6 +44,7 @@ RETRYABLE_CODES: Final = frozenset(
         286,  # UNSATISFIED_QUORUM_FOR_PREVIOUS_WRITE
         305,  # CANNOT_ASSIGN_ALTER
         319,  # UNKNOWN_STATUS_OF_INSERT
+        341,  # UNFINISHED: a mutation that still runs
         394,  # QUERY_WAS_CANCELLED
         425,  # SYSTEM_ERROR
         439,  # CANNOT_SCHEDULE_TASK

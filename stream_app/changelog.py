@@ -19,6 +19,9 @@ logger = get_logger(__name__)
 #: A broker that does not answer for this long ends the worker; a restart begins at the committed offsets.
 TIMEOUT_S: Final = 30.0
 
+#: A journey of a hundred thousand conversions. A longer one stops the worker.
+MAX_JOURNEY_BYTES: Final = 16 << 20
+
 
 class FencedError(RuntimeError):
     """Another worker owns the partition now: this one must not write."""
@@ -42,6 +45,7 @@ class PartitionLog:
                 "enable.idempotence": True,
                 "compression.type": "lz4",
                 # the commit flushes at once; until then nothing is gained by sending part of an epoch
+                "message.max.bytes": MAX_JOURNEY_BYTES,
                 "linger.ms": 100,
                 "batch.size": 1_000_000,
                 "queue.buffering.max.messages": 1_000_000,

@@ -53,6 +53,8 @@ class Decoded:
     handovers: list[Handover] = field(default_factory=list)
     forget: list[Forget] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    links_of_erased: list[IdentityEvent] = field(default_factory=list)
+    handovers_to_erased: list[Handover] = field(default_factory=list)
 
 
 class Decoder:
@@ -95,12 +97,18 @@ class Decoder:
             found.handovers.append(notice)
 
     def drop_erased(self, found: Decoded, is_erased: Callable[[str], bool]) -> None:
-        """Take out what concerns customers who asked to be forgotten; it is counted, and kept nowhere."""
+        """Take out what concerns customers who asked to be forgotten; it is counted, and kept nowhere.
+
+        Links and handovers are put aside: they may tell of an id that must be forgotten as well.
+        """
         sources = self._sources
         found.touchpoints = _kept(found, sources.touchpoints.topic, found.touchpoints, is_erased)
         found.conversions = _kept(found, sources.conversions.topic, found.conversions, is_erased)
+        found.links_of_erased = [e for e in found.identities if is_erased(e.customer_id)]
         found.identities = _kept(found, sources.identities.topic, found.identities, is_erased)
-        found.handovers = [h for h in found.handovers if not is_erased(h.receiver)]
+        found.handovers_to_erased = [h for h in found.handovers if is_erased(h.receiver)]
+        if found.handovers_to_erased:
+            found.handovers = [h for h in found.handovers if not is_erased(h.receiver)]
 
 
 def _kept(found: Decoded, topic: str, events: list[Any], is_erased: Callable[[str], bool]) -> list[Any]:

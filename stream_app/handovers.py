@@ -37,11 +37,12 @@ class UnreadableHandoverError(ValueError):
 
 
 class Forget(NamedTuple):
-    """``receiver`` is a former or surviving id of somebody who asked to be forgotten."""
+    """``receiver`` is a former or surviving id of somebody who asked to be forgotten; ``told`` are ids that know."""
 
     receiver: str
     requested_at_us: int
     policy: str
+    told: tuple[str, ...] = ()
 
 
 Notice: TypeAlias = Handover | Forget
@@ -49,7 +50,15 @@ Notice: TypeAlias = Handover | Forget
 _encode = msgspec.msgpack.Encoder().encode
 _kind = msgspec.msgpack.Decoder(tuple[str, msgspec.Raw]).decode
 _handover = msgspec.msgpack.Decoder(
-    tuple[str, str, int, tuple[Link, ...], tuple[Touch, ...], tuple[ConversionEvent, ...], bool]
+    tuple[
+        str,
+        str,
+        tuple[tuple[str, int], ...],
+        tuple[Link, ...],
+        tuple[Touch, ...],
+        tuple[ConversionEvent, ...],
+        bool,
+    ]
 ).decode
 _forget = msgspec.msgpack.Decoder(Forget).decode
 
@@ -59,7 +68,7 @@ def encode(notice: Notice) -> bytes:
     if isinstance(notice, Forget):
         body: object = (_FORGET, notice)
     else:
-        parts = (notice.sender, notice.receiver, notice.rev, notice.links, notice.touches, notice.events)
+        parts = (notice.sender, notice.receiver, notice.revs, notice.links, notice.touches, notice.events)
         body = (_HANDOVER, (*parts, notice.truncated))
     return bytes([FORMAT_VERSION]) + _encode(body)
 

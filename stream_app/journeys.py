@@ -5,7 +5,7 @@ Pure but for reading the state: what it gives is complete before anything become
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,15 +22,15 @@ from stream_app.grouping import by_customer
 from stream_app.handovers import Forget, Notice
 from stream_app.late import LateKey, late_keys, split_late
 from stream_app.links import beyond_bound, by_id, refused
-from stream_app.suppression import Suppression, state_key
+from stream_app.suppression import Suppression, pack, state_key, unpack
 
 
 class State(Protocol):
     """Journeys of one partition: local store and changelog."""
 
     @property
-    def erased(self) -> set[bytes]:
-        """Digests of the customers of this partition who asked to be forgotten."""
+    def erased(self) -> dict[bytes, bytes]:
+        """Who asked to be forgotten here: digest, and the request as ``suppression`` packs it."""
         ...
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
@@ -104,6 +104,8 @@ class JourneyStep:
             self._apply_links(reader, result)
         if events.erasures or events.forget:
             self._forget(reader, result)
+        if events.links_of_erased or events.handovers_to_erased:
+            result.notices += self._older_links(events, state)
         if late:
             self._take_out(late, result)
         return result
@@ -125,10 +127,11 @@ class JourneyStep:
                 late |= self._merge(customer, journey, Arrived(touches, events), result)
                 continue
             applied = journey.apply(touches, events, config)
-            if applied.changed:
-                changed[key] = journey.to_bytes()
             for conversion in applied.affected:
                 found.append((customer, attribute(journey, conversion)))
+            if applied.changed:
+                journey.prune(applied.newest_before_us, config)
+                changed[key] = journey.to_bytes()
             if applied.late_touches or applied.late_conversions:
                 late.update(late_keys(customer, applied))
         return late
@@ -145,10 +148,11 @@ class JourneyStep:
 
     def _merge(self, customer: str, journey: Journey, arrived: Arrived, result: PartitionResult) -> set[LateKey]:
         outcome = apply_linked(journey, customer, arrived, self._config)
-        if outcome.applied.changed:
-            result.journeys[customer.encode()] = journey.to_bytes()
         result.notices += outcome.handovers
         result.credits += [(customer, self._attribute(journey, c)) for c in outcome.applied.affected]
+        if outcome.applied.changed:
+            journey.prune(outcome.applied.newest_before_us, self._config)
+            result.journeys[customer.encode()] = journey.to_bytes()
         result.rejected += refused(outcome, self._config.max_linked_ids)
         if outcome.too_many:
             offsets = beyond_bound(outcome)
@@ -156,20 +160,44 @@ class JourneyStep:
         return set(late_keys(customer, outcome.applied))
 
     def _forget(self, reader: _Reader, result: PartitionResult) -> None:
-        """Remove journeys, tell the other ids of the person, and remember the digests."""
-        requests = {n.receiver: (n.requested_at_us, n.policy) for n in result.events.forget}
-        requests |= {e.customer_id: (e.requested_at_us, e.policy) for e in result.events.erasures}
+        """Remove journeys, tell the other ids of the person, and remember the digests.
+
+        Credits of one person stand under the surviving id, so only that one is anonymized; what is left of rows under
+        former ids goes.
+        """
+        requests = {n.receiver: (n.requested_at_us, n.policy, n.told) for n in result.events.forget}
+        requests |= {e.customer_id: (e.requested_at_us, e.policy, ()) for e in result.events.erasures}
         raws = reader.get_many([customer.encode() for customer in requests])
-        for (customer, (requested_at_us, policy)), raw in zip(requests.items(), raws, strict=True):
+        for (customer, (at_us, policy, told)), raw in zip(requests.items(), raws, strict=True):
             links: Sequence[Link] = Journey.from_bytes(raw).links if raw is not None else ()
-            others = resolve_links(links).survivors.keys() - {customer}
-            result.notices += [Forget(other, requested_at_us, policy) for other in sorted(others)]
-            digest = self._suppression.digest(customer)
-            reader.state.erased.add(digest)
+            identities = resolve_links(links)
+            survivor, ids = identities.survivor(customer), identities.survivors.keys() | {customer}
+            for other in sorted(ids - {customer, *told}):
+                how = policy if other == survivor else "delete"
+                result.notices.append(Forget(other, at_us, how, tuple(sorted(ids))))
+            digest, kept = self._suppression.digest(customer), pack(at_us, policy)
+            reader.state.erased[digest] = kept
             result.journeys[customer.encode()] = None
-            result.journeys[state_key(digest)] = str(requested_at_us).encode()
-            result.erased.append(Erased(customer, digest, requested_at_us, policy))
+            result.journeys[state_key(digest)] = kept
+            own = policy if survivor == customer else "delete"
+            result.erased.append(Erased(customer, digest, at_us, own))
         result.credits = [item for item in result.credits if item[0] not in requests]
+
+    def _older_links(self, events: Decoded, state: State) -> Iterator[Notice]:
+        """An erasure that overtook a link: the other id is the person who asked, unless the link is younger."""
+        pairs = [(e.customer_id, e.previous_id, e.occurred_at_us) for e in events.links_of_erased]
+        pairs += [
+            (h.receiver, h.sender, link.at_us)
+            for h in events.handovers_to_erased
+            for link in h.links
+            if h.receiver in {link.previous_id, link.customer_id}
+        ]
+        for customer, other, at_us in dict.fromkeys(pairs):
+            request = state.erased.get(self._suppression.digest(customer))
+            if request is not None:
+                requested_at_us, policy = unpack(request)
+                if at_us <= requested_at_us:
+                    yield Forget(other, requested_at_us, policy, (customer,))
 
     def _take_out(self, late: set[LateKey], result: PartitionResult) -> None:
         """Late events become dead letters instead of facts."""

@@ -194,6 +194,8 @@ class Pipeline:
             if journeys
         ]
         await asyncio.gather(*writes)
+        if self._not_stored is batch.journeys:  # the store has them; after a rebalance it may have newer ones
+            self._not_stored = {}
 
     async def _deliver(
         self, batch: Batch, seconds: tuple[float, float], fail_stop: Callable[[BaseException], None]

@@ -16,8 +16,8 @@ class DurableState:
         self._log, self._store = log, store
 
     @property
-    def erased(self) -> set[bytes]:
-        """Digests of the customers of this partition who asked to be forgotten."""
+    def erased(self) -> dict[bytes, bytes]:
+        """Who asked to be forgotten here: digest, and the request as ``suppression`` packs it."""
         return self._store.erased
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:

@@ -26,6 +26,17 @@ def state_key(digest_: bytes) -> bytes:
     return PREFIX + digest_
 
 
+def pack(requested_at_us: int, policy: str) -> bytes:
+    """What is kept of a request beside the digest."""
+    return f"{requested_at_us} {policy}".encode()
+
+
+def unpack(raw: bytes) -> tuple[int, str]:
+    """When a customer asked, and the policy."""
+    at_us, _, policy = raw.decode().partition(" ")
+    return int(at_us), policy
+
+
 class Suppression:
     """Answers whether an id is to be forgotten, with as little work as possible while nobody is."""
 

@@ -58,7 +58,7 @@ class PartitionState:
         writes: Any = rocksdict.WriteOptions()
         writes.disable_wal = True
         self._db.set_write_options(writes)
-        self.erased = self._stored_digests()
+        self.erased = self._stored_digests()  # digest -> when and how, see ``suppression``
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Journey bytes per key, None for an unknown customer."""
@@ -73,8 +73,8 @@ class PartitionState:
                 batch.delete(key)
             else:
                 put(key, value)
-            if key.startswith(PREFIX):
-                self.erased.add(key[len(PREFIX) :])
+            if value is not None and key.startswith(PREFIX):
+                self.erased[key[len(PREFIX) :]] = value
         if changelog_offset is not None:
             put(OFFSET_KEY, str(changelog_offset).encode())
         self._db.write(batch)
@@ -99,12 +99,12 @@ class PartitionState:
         for key in keys:
             self._db.compact_range(key, key + b"\0")
 
-    def _stored_digests(self) -> set[bytes]:
-        found: set[bytes] = set()
-        for key in cast(Iterable[bytes], self._db.keys(from_key=PREFIX)):
+    def _stored_digests(self) -> dict[bytes, bytes]:
+        found: dict[bytes, bytes] = {}
+        for key, value in cast(Iterable[tuple[bytes, bytes]], self._db.items(from_key=PREFIX)):
             if not key.startswith(PREFIX):
                 break
-            found.add(key[len(PREFIX) :])
+            found[key[len(PREFIX) :]] = value
         return found
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
 from schemas.topics import TopicSpec, load_topics
+from stream_app.changelog import MAX_JOURNEY_BYTES
 from stream_app.settings import WorkerSettings
 
 TIMEOUT_S: Final = 15.0
@@ -23,6 +24,7 @@ CHANGELOG_CONFIG: Final = {
     "min.cleanable.dirty.ratio": "0.3",
     "segment.bytes": str(256 << 20),
     "max.compaction.lag.ms": str(86_400_000),
+    "max.message.bytes": str(MAX_JOURNEY_BYTES + (1 << 20)),
 }
 
 #: Notices between workers: they hold personal data, so no longer than a worker may be away.

@@ -4,7 +4,7 @@ SELECT DISTINCT pair.1 AS run_id, pair.2 AS day
 FROM
 (
     SELECT arrayZip(run_ids, days) AS pairs
-    FROM erasure_receipts FINAL
-    WHERE digest IN {digests:Array(String)} AND status = 'started'
+    FROM erasure_receipts
+    WHERE digest IN {digests:Array(String)}
 )
 ARRAY JOIN pairs AS pair

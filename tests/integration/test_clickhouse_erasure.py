@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -122,6 +123,33 @@ def test_an_erasure_that_broke_off_is_finished_when_it_is_asked_for_again(
 
     assert [(row[2], row[4]) for row in receipts(client)] == [("done", [DAY, DAY])]
     assert len(client.query("SELECT 1 FROM dirty_days FINAL").result_rows) == 2
+
+
+def test_asking_twice_does_not_make_the_receipt_say_that_nothing_went(client: Client) -> None:
+    """A replay of the request finds no rows any more."""
+    fill(client, "ada")
+    for _ in range(2):
+        Eraser(client).erase([Customer("ada", "aa" * 16, BASE_US, "delete")] * 2)
+
+    assert receipts(client) == [("aa" * 16, "delete", "done", [1, 7], [DAY, DAY], 2, 2, 2)]
+
+
+def test_a_mutation_that_lost_its_ids_does_not_hold_up_the_next_erasure(client: Client) -> None:
+    """As after a restart of the server in the middle: the table in memory is gone, the mutation is not."""
+    fill(client, "ada")
+    client.command("CREATE TABLE erasing_0 (customer_id String) ENGINE = Memory")
+    client.command("SYSTEM STOP MERGES touchpoints")
+    lost = "ALTER TABLE touchpoints DELETE WHERE customer_id IN (SELECT customer_id FROM erasing_0)"
+    client.command(f"{lost} SETTINGS mutations_sync = 0")
+    client.command("DROP TABLE erasing_0 SYNC")
+    client.command("SYSTEM START MERGES touchpoints")
+    deadline = time.monotonic() + 30
+    while not queries.run(client, "erasure_mutations_stuck", prefix="erasing_"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    Eraser(client).erase([Customer("ada", "aa" * 16, BASE_US, "delete")])
+
+    assert [count(client, t, "ada") for t in TABLES] == [0, 0, 0, 0]
 
 
 def test_nobody_to_forget_is_nothing_to_do(client: Client) -> None:

@@ -113,19 +113,20 @@ class Network:
         if crash == "told":
             return
         assert outcome.applied.changed or raw == journey.to_bytes() or raw is None
-        self.journeys[who] = journey.to_bytes()
-        if crash == "stored":
-            return
         attributor = Attributor(self.config)
-        self.late_rows += [(who, attributor.attribute(journey, c)) for c in outcome.applied.affected]
+        owed = [(who, attributor.attribute(journey, c)) for c in outcome.applied.affected]
+        journey.prune(outcome.applied.newest_before_us, self.config)
+        self.journeys[who] = journey.to_bytes()
+        if crash != "stored":
+            self.late_rows += owed
 
     def write(self, who: str, found: ConversionCredits) -> None:
         conversion = found.conversion
         content = (who, conversion.value_micros, found.touches, found.micros, found.weights) if found.touches else None
         key = (conversion.conversion_id, conversion.at_us // DAY_US)
         old = self.rows.get(key)
-        if old is not None and old[0] == found.rev:
-            assert old[2] == content, "one rev, two contents"
+        if old is not None and old[:2] == (found.rev, who):
+            assert old[2] == content, "one rev of one id, two contents"
         if old is None or found.rev >= old[0]:
             self.rows[key] = (found.rev, who, content)
 
@@ -216,3 +217,15 @@ def test_a_person_has_no_more_ids_than_allowed() -> None:
 
     assert len(found.too_many) == 2
     assert found.visible()["k"][0] == "device-9"
+
+
+def test_many_ids_of_one_person_keep_the_revision_small() -> None:
+    """Each id counts for itself: what comes back from others is not counted again."""
+    links = [Link(START + i, f"l{i}", f"device-{i}", "ada") for i in range(40)]
+    purchase = ("ada", ConversionEvent(START, "k", "purchase", "", 5, "USD", "completed", ""))
+    data = Input([(f"device-{i}", (START - i, f"t{i}", "email", "")) for i in range(40)], [purchase], links)
+    found = network(data, 3)
+    found.run()
+
+    assert found.visible() == expected(data)
+    assert max(rev for rev, _, _ in found.rows.values()) < 40 * 100

@@ -264,6 +264,7 @@ def test_pruning_keeps_every_touch_that_a_kept_conversion_looks_back_at() -> Non
         journey.apply([touch], [], CONFIG)
     journey.apply([], [conversion], CONFIG)
     journey.apply([newest], [], CONFIG)
+    journey.prune(journey.newest_us, CONFIG)
 
     assert [t[1] for t in journey.touches] == ["used", "new"]
     refund = ConversionEvent(START + 301 * DAY_US, "r", "purchase", "", 4, "USD", "refunded", "k")
@@ -285,3 +286,21 @@ def test_what_comes_later_than_allowed_is_answered_as_late_and_leaves_no_trace()
     assert applied.late_conversions == [conversion]
     assert not applied.affected
     assert journey.to_bytes() == before
+
+
+def test_events_that_come_together_do_not_prune_one_another() -> None:
+    """A backfill: a conversion and an event 401 days later in one epoch; its row is owed, also by a replay."""
+    conversion = ConversionEvent(START, "k", "purchase", "", 9, "USD", "completed", "")
+    touch, newest = (START - DAY_US, "t", "email", ""), (START + 401 * DAY_US, "new", "email", "")
+    raw = Journey().to_bytes()
+    for _ in range(2):
+        journey = Journey.from_bytes(raw)
+        applied = journey.apply([newest, touch], [conversion], CONFIG)
+        (found,) = [Attributor(CONFIG).attribute(journey, c) for c in applied.affected]
+        if applied.changed:
+            journey.prune(applied.newest_before_us, CONFIG)
+            raw = journey.to_bytes()
+
+        assert [t[1] for t in found.touches] == ["t"]
+        assert not applied.late_touches
+        assert not applied.late_conversions

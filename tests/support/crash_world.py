@@ -178,7 +178,7 @@ class _Log:
 class _Partition:
     def __init__(self, life: Life, partition: int) -> None:
         self._life, self._partition = life, partition
-        self.erased: set[bytes] = set()
+        self.erased: dict[bytes, bytes] = {}
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         _, journeys = self._life.world.stores[self._partition]

@@ -13,11 +13,13 @@ import pytest
 from faust.types import TP
 
 from attribution.config import AttributionConfig
+from attribution.identity import Link
+from attribution.merging import Handover
 from schemas.channel_rules import load_channel_rules
 from schemas.codec import Codec, LocalSchemas
 from stream_app.dead_letter_limits import LimitGuard, Limits, TooManyInvalidError
 from stream_app.decoding import Source, Sources
-from stream_app.handovers import encode
+from stream_app.handovers import Forget, encode
 from stream_app.journeys import JourneyStep
 from stream_app.pipeline import Batch, Pipeline
 from stream_app.suppression import Suppression
@@ -55,7 +57,7 @@ class Parts:
     """Fakes of everything outside; ``happened`` is what they saw, in order."""
 
     happened: list[str] = field(default_factory=list)
-    erased: set[bytes] = field(default_factory=set)
+    erased: dict[bytes, bytes] = field(default_factory=dict)
     stored: dict[bytes, bytes] = field(default_factory=dict)
     batches: list[Batch] = field(default_factory=list)
     notices: list[Any] = field(default_factory=list)
@@ -300,3 +302,58 @@ async def test_too_many_invalid_records_stop_before_anything_of_their_epoch_is_w
     assert not errors
     assert "commit 2" in before
     assert parts.happened == before
+
+
+async def test_a_partition_that_comes_back_is_read_from_its_store() -> None:
+    """What another worker wrote meanwhile must not be covered by what this one remembers."""
+    parts = Parts()
+    line, errors = pipeline(parts, Limits()), list[BaseException]()
+
+    async def through(found: Epoch) -> None:
+        await line.run(found, errors.append)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others)
+
+    await through(epoch(touch(0, "t1", "2026-10-01T00:00:00Z")))
+    elsewhere = Parts(stored=dict(parts.stored))
+    await run(elsewhere, epoch(touch(1, "t2", "2026-10-02T00:00:00Z")))
+    parts.stored = elsewhere.stored
+    await through(epoch(order(7, "k1", "2026-10-03T00:00:00Z")))
+
+    assert not errors
+    ((_, found),) = parts.batches[1].credits
+    assert [t[1] for t in found.touches] == ["t1", "t2"]
+
+
+def forgotten(*notices: Any) -> list[tuple[str, str, tuple[str, ...]]]:
+    return [(n.receiver, n.policy, n.told) for n in notices if isinstance(n, Forget)]
+
+
+async def test_everybody_is_told_once_to_forget_and_only_the_survivor_is_anonymized() -> None:
+    """The former id does not tell the one that told it; rows under it go."""
+    parts = Parts()
+    request = {"event_id": "e1", "customer_id": "ada", "requested_at": "2026-10-04T00:00:00Z", "policy": "anonymize"}
+    await run(parts, epoch(record("i", 0, **LINK)))
+    await run(parts, epoch(Record("h", 0, encode(parts.notices[0]), b"device")))
+    await run(parts, epoch(record("e", 0, **request)))
+    told = parts.notices[-1]
+    await run(parts, epoch(Record("h", 1, encode(told), b"device")))
+
+    assert forgotten(*parts.notices) == [("device", "delete", ("ada", "device"))]
+    assert [(e.customer_id, e.policy) for b in parts.batches for e in b.erased] == [
+        ("ada", "anonymize"),
+        ("device", "delete"),
+    ]
+
+
+async def test_an_erasure_that_overtook_a_link_reaches_the_other_id_a_younger_link_does_not_bring_it() -> None:
+    """The link was sent before the request; its record or its notice arrives after."""
+    parts = Parts()
+    request = {"event_id": "e1", "customer_id": "ada", "requested_at": "2026-10-04T00:00:00Z"}
+    younger = {**LINK, "event_id": "l2", "previous_id": "phone", "occurred_at": "2026-10-05T00:00:00Z"}
+    told = Handover("bob", "ada", (("bob", 1),), (Link(1, "l3", "ada", "bob"),))
+    await run(parts, epoch(record("e", 0, **request)))
+    await run(parts, epoch(record("i", 0, **LINK), record("i", 1, **younger), Record("h", 0, encode(told), b"ada")))
+
+    assert forgotten(*parts.notices) == [("device", "delete", ("ada",)), ("bob", "delete", ("ada",))]
+    assert parts.batches[1].identities == []
