@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Exit code of a worker that ended because the active run has changed: start it again.
-RUN_CHANGED: Final = 75
-
 _LOOK_S: Final = 1.0
 
 

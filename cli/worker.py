@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from cli.follow import RUN_CHANGED, Follower
+from cli.follow import Follower
+from stream_app.exits import RUN_CHANGED
 
 if TYPE_CHECKING:
     from clickhouse.run import Run
@@ -28,7 +29,7 @@ def worker(
         str,
         typer.Option(
             help="Run to compute, by name, with the parameters it was made with; `active`: the one that is shown, "
-            "ending with code 75 when another is promoted. Default: the run that the environment describes."
+            "ending with code 77 when another is promoted. Default: the run that the environment describes."
         ),
     ] = "",
 ) -> None:

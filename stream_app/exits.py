@@ -15,6 +15,8 @@ FAIL_STOP: Final = 70
 NO_PROGRESS: Final = 75
 #: An orderly stop took too long and was cut short.
 STOP_TIMED_OUT: Final = 76
+#: Another run is to be fed: start again, for that one.
+RUN_CHANGED: Final = 77
 
 #: One line each, as the supervisor prints them.
 MEANING: Final = {
@@ -22,4 +24,5 @@ MEANING: Final = {
     FAIL_STOP: "stopped without a commit after a failure",
     NO_PROGRESS: "the watchdog saw no progress",
     STOP_TIMED_OUT: "an orderly stop took too long",
+    RUN_CHANGED: "another run is to be fed",
 }

@@ -21,7 +21,6 @@ from typer.testing import CliRunner
 
 from api.clickhouse_store import ClickHouseStore
 from cli.__main__ import build_app
-from cli.follow import RUN_CHANGED
 from cli.replay_facts import FactsReplay
 from cli.run_settings import settings_of
 from clickhouse.client import connect
@@ -31,6 +30,7 @@ from clickhouse.run import Checksum, Comparison, Run
 from clickhouse.runs import Runs
 from clickhouse.settings import ClickHouseSettings
 from simulated import simulated
+from stream_app.exits import RUN_CHANGED
 from stream_app.settings import WorkerSettings
 from stream_harness import Sent, Stream
 

@@ -24,11 +24,14 @@ from stream_harness import Stream
 START_US: Final = 1_788_220_800_000_000
 SESSION_S: Final = 1.5
 MODELS: Final = ("linear", "time_decay", "w_shaped")
-CONFIG: Final = AttributionConfig(models=MODELS)
+#: Bots reach any smaller cap, and the oracle knows none.
+MAX_TOUCHPOINTS: Final = 100_000
+CONFIG: Final = AttributionConfig(models=MODELS, max_touchpoints=MAX_TOUCHPOINTS)
 
 #: Small epochs, so that faults fall between and into many of them; topics are not aligned, which would only wait.
 SMALL: Final = {
     "ATTRIBUTION_DEFAULT_MODELS": ",".join(MODELS),
+    "ATTRIBUTION_MAX_TOUCHPOINTS": str(MAX_TOUCHPOINTS),
     "ATTRIBUTION_EPOCH_RECORDS": "150",
     "ATTRIBUTION_EPOCH_LINGER_MS": "20",
     "ATTRIBUTION_FETCH_BYTES": "8192",
