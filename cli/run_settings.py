@@ -41,8 +41,8 @@ def parameters_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """Settings, by field name, from ``AttributionConfig.as_dict()``; none from a run that nobody has described yet."""
     if not config:
         return {}
-    found: dict[str, Any] = {name: config[name] for name in _PLAIN}
-    return found | {name: config[field] / DAY_US for field, name in _DURATIONS.items()}
+    found: dict[str, Any] = {name: config[name] for name in _PLAIN if name in config}
+    return found | {name: config[field] / DAY_US for field, name in _DURATIONS.items() if field in config}
 
 
 def settings_of(run: Run, base: WorkerSettings) -> WorkerSettings:

@@ -37,12 +37,16 @@ _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 class Customer(NamedTuple):
-    """Somebody to forget; ``digest`` (hex) is all that is remembered."""
+    """Somebody to forget; ``digest`` (hex) is all that is remembered.
+
+    ``salt`` makes the ids under which ``anonymize`` keeps credits; it is stored nowhere, and the same each time.
+    """
 
     customer_id: str
     digest: str
     requested_at_us: int
     policy: str
+    salt: str = ""
 
 
 class Eraser:
@@ -66,8 +70,8 @@ class Eraser:
         names = sorted({c.digest for c in customers})
         queue = f"{_QUEUE}{uuid.uuid4().hex}"
         queries.execute(self._client, "erasure_queue_create", queue=queue)
-        asked = [(c.customer_id, c.digest, c.policy) for c in customers]
-        self._insert(queue, asked, ("customer_id", "digest", "policy"))
+        asked = [(c.customer_id, c.digest, c.policy, c.salt) for c in customers]
+        self._insert(queue, asked, ("customer_id", "digest", "policy", "salt"))
         days = self._days(queue, names)
         counts = self._counts(queue, names)
         self._receipts(customers, "started", days, counts)

@@ -14,6 +14,7 @@ from schemas.records import Rejected
 from stream_app.dead_letter_headers import attempts, stage
 from stream_app.pipeline import Batch
 from stream_app.settings import WorkerSettings
+from stream_app.suppression import salt
 from stream_app.waiting import SinkWait
 
 
@@ -41,7 +42,11 @@ class RowWriter:
         tables = self.tables(batch)
         self._patiently(lambda: self._writer.write(tables))
         if batch.erased:
-            customers = [Customer(e.customer_id, e.digest.hex(), e.requested_at_us, e.policy) for e in batch.erased]
+            secret = self._settings.erasure_secret.get_secret_value().encode()
+            customers = [
+                Customer(e.customer_id, e.digest.hex(), e.requested_at_us, e.policy, salt(e.digest, secret))
+                for e in batch.erased
+            ]
             self._patiently(lambda: self._eraser.erase(customers))
 
     def _patiently(self, attempt: Callable[[], Result]) -> Result:

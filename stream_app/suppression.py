@@ -21,6 +21,11 @@ def digest(customer_id: str, secret: bytes) -> bytes:
     return hashlib.blake2b(customer_id.encode(), key=secret[:64], digest_size=DIGEST_BYTES).digest()
 
 
+def salt(digest_: bytes, secret: bytes) -> str:
+    """What makes the ids under which anonymized credits stay; cannot be told from the digest without the secret."""
+    return hashlib.blake2b(digest_, key=secret[:64], digest_size=DIGEST_BYTES, person=b"anonymize").hexdigest()
+
+
 def state_key(digest_: bytes) -> bytes:
     """The key under which a partition's state holds a digest."""
     return PREFIX + digest_

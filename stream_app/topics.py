@@ -27,10 +27,10 @@ CHANGELOG_CONFIG: Final = {
     "max.message.bytes": str(MAX_JOURNEY_BYTES + (1 << 20)),
 }
 
-#: Notices between workers: they hold personal data, so no longer than a worker may be away.
+#: Notices between workers: they hold personal data, so a month at most; one that is not read by then is lost.
 HANDOVERS_CONFIG: Final = {
     "cleanup.policy": "delete",
-    "retention.ms": str(7 * 86_400_000),
+    "retention.ms": str(30 * 86_400_000),
     "max.message.bytes": str(8 << 20),
 }
 

@@ -150,33 +150,33 @@ class Consumer(driver.Consumer):
     async def perform_seek(self) -> None:
         """Put every source partition to its committed offset, one without a commit to its start.
 
-        Where retention has deleted records that were not read, the position moves to what is left, and it is said.
+        Where retention has deleted records that were not read, the position moves to what is left; where the topic ends
+        before the committed offset (it was created anew), to its start. Both are said.
         """
         await self.idle.wait()
         await super().perform_seek()
         sources = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
+        starts, ends = await self._bounds(sources)
         positions: dict[TP, int] = {}
-        deleted: dict[TP, int] = {}
-        for tp, earliest in (await self.earliest_offsets(*sources) if sources else {}).items():
+        moved: dict[TP, int] = {}
+        for tp in sources:
             committed = self._committed_offset.get(tp)
-            positions[tp] = max(earliest or 0, committed or 0)
-            if committed is not None and committed < positions[tp]:
-                deleted[tp] = positions[tp]
-                logger.error(
-                    "%s-%d: %d records were deleted by the topic's retention before they were read",
-                    tp.topic,
-                    tp.partition,
-                    positions[tp] - committed,
-                )
+            positions[tp] = position(tp, committed, starts.get(tp) or 0, ends.get(tp) or 0)
             if positions[tp] != committed:
                 await self._seek(tp, positions[tp])
-        if deleted and await self._commit(deleted):
-            self._committed_offset.update(deleted)
-        self._notes = await cast(NotingThread, self._thread).notes(sources)
+                if committed is not None:
+                    moved[tp] = positions[tp]
+        if moved and await self._commit(moved):
+            self._committed_offset.update(moved)
         self.alignment.clear()
         self._next = positions
         self._tail = dict(self._next)
         self._rewind = False
+
+    async def _bounds(self, sources: Sequence[TP]) -> tuple[Mapping[TP, int], Mapping[TP, int]]:
+        if not sources:
+            return {}, {}
+        return await self.earliest_offsets(*sources), await self.highwaters(*sources)
 
     async def verify_all_partitions_active(self) -> None:
         """Stock Faust watches per-record acks here; there are none."""
@@ -263,6 +263,28 @@ class Consumer(driver.Consumer):
         logger.warning("%s-%d: offset %d expected, %d received: reading again", tp.topic, tp.partition, expected, first)
         await self._seek(tp, expected)
         return True
+
+
+def position(tp: TP, committed: int | None, start: int, end: int) -> int:
+    """Where to read on, given the committed offset and the bounds of what the broker holds."""
+    if committed is None or start <= committed <= end:
+        return start if committed is None else committed
+    if committed < start:
+        logger.error(
+            "%s-%d: %d records were deleted by the topic's retention before they were read",
+            tp.topic,
+            tp.partition,
+            start - committed,
+        )
+    else:
+        logger.error(
+            "%s-%d: offset %d is committed, the topic ends at %d: it was created anew and is read from its start",
+            tp.topic,
+            tp.partition,
+            committed,
+            end,
+        )
+    return start
 
 
 class Transport(driver.Transport):

@@ -7,7 +7,7 @@ INSERT INTO attributions
 SELECT
     run_id,
     model,
-    concat('erased-', lower(hex(sipHash128(asked.digest, conversion_id)))),
+    concat('erased-', lower(hex(sipHash128(asked.salt, asked.digest, conversion_id)))),
     '',
     conversion_type, converted_at, value_micros, currency,
     arrayMap(id -> if(id = '', '', 'erased'), `t.id`),

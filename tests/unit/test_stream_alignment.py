@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_app.alignment import MAX_WAIT_S, Alignment
+from stream_app.transport import position
 
 TOUCHES, CONVERSIONS, SPEND = TP("t", 0), TP("c", 0), TP("s", 0)
 
@@ -101,3 +102,11 @@ def test_every_record_comes_out_once_and_in_order(fetches: list[tuple[bool, list
 
     assert got == {tp: list(range(count)) for tp, count in sent.items()}
     assert len(alignment) == 0
+
+
+def test_reading_goes_on_at_the_commit_within_what_the_broker_holds() -> None:
+    """Nothing committed, retention, and a topic that was created anew."""
+    tp = TP("t", 0)
+    cases = {(None, 3, 9): 3, (5, 3, 9): 5, (9, 3, 9): 9, (3, 3, 3): 3, (2, 3, 9): 3, (10, 3, 9): 3, (7, 0, 0): 0}
+
+    assert {case: position(tp, *case) for case in cases} == cases
