@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, Message
 
 from schemas.codec import Rejected
 from stream_app.dead_letter_headers import of_dead_letter
+from stream_app.producing import careful_producer
 
 TIMEOUT_S: Final = 30.0
 
@@ -30,18 +31,7 @@ class DeadLetters:
 
     def __init__(self, servers: str, topic: str, clock_us: Callable[[], int]) -> None:
         self._topic, self._clock_us = topic, clock_us
-        self._producer = Producer(
-            {
-                "bootstrap.servers": servers,
-                "acks": "all",
-                "enable.idempotence": True,
-                "partitioner": "murmur2_random",
-                "compression.type": "lz4",
-                "message.max.bytes": MAX_BYTES,
-                "linger.ms": 5,
-                "log_level": 3,
-            }
-        )
+        self._producer = careful_producer(servers, max_bytes=MAX_BYTES)
 
     def write(self, rejected: Sequence[Rejected]) -> None:
         """Send and await all that are not mere drops. Blocking.

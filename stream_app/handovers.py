@@ -15,11 +15,12 @@ from dataclasses import replace
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, Message
 
 from attribution.identity import Link
 from attribution.merging import Handover
 from attribution.types import ConversionEvent, Touch
+from stream_app.producing import careful_producer
 
 FORMAT_VERSION: Final = 1
 TIMEOUT_S: Final = 30.0
@@ -106,18 +107,7 @@ class HandoverWriter:
 
     def __init__(self, servers: str, topic: str) -> None:
         self._topic = topic
-        self._producer = Producer(
-            {
-                "bootstrap.servers": servers,
-                "acks": "all",
-                "enable.idempotence": True,
-                "partitioner": "murmur2_random",
-                "compression.type": "lz4",
-                "message.max.bytes": 8 << 20,
-                "linger.ms": 5,
-                "log_level": 3,
-            }
-        )
+        self._producer = careful_producer(servers, max_bytes=8 << 20)
 
     def write(self, notices: Sequence[Notice]) -> None:
         """Send all and await every acknowledgement. Blocking.

@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from stream_app.dead_letter_headers import RETRIED, Origin, as_text, of_retry
 from stream_app.dead_letter_topic import TIMEOUT_S, DeadLetterReader, Letter
+from stream_app.producing import careful_producer
 
 #: Records between two rounds of acknowledgements and marks.
 _ROUND: Final = 1_000
@@ -48,18 +49,7 @@ class Redrive:
         self._topic = dead_letter_topic
         self._reader = DeadLetterReader(servers, dead_letter_topic)
         self._errors: list[KafkaError] = []
-        self._producer = Producer(
-            {
-                "bootstrap.servers": servers,
-                "acks": "all",
-                "enable.idempotence": True,
-                "partitioner": "murmur2_random",
-                "compression.type": "lz4",
-                "allow.auto.create.topics": False,
-                "message.max.bytes": 8 << 20,
-                "log_level": 0,
-            }
-        )
+        self._producer = careful_producer(servers, max_bytes=8 << 20, log_level=0)
 
     def retry(self, wanted: Callable[[Letter], bool], *, again: bool = False, dry_run: bool = False) -> Outcome:
         """Send every wanted letter that was not sent again before, one per origin.
