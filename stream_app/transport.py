@@ -168,15 +168,19 @@ class Consumer(driver.Consumer):
                     moved[tp] = positions[tp]
         if moved and await self._commit(moved):
             self._committed_offset.update(moved)
+        self._notes = await cast(NotingThread, self._thread).notes(sources)
         self.alignment.clear()
         self._next = positions
         self._tail = dict(self._next)
         self._rewind = False
 
     async def _bounds(self, sources: Sequence[TP]) -> tuple[Mapping[TP, int], Mapping[TP, int]]:
-        if not sources:
-            return {}, {}
-        return await self.earliest_offsets(*sources), await self.highwaters(*sources)
+        """Starts of all, and ends of those with a committed offset: nothing else needs them."""
+        read = [tp for tp in sources if self._committed_offset.get(tp) is not None]
+        starts = self.earliest_offsets(*sources) if sources else _nothing()
+        ends = self.highwaters(*read) if read else _nothing()
+        found = await asyncio.gather(starts, ends)
+        return found[0], found[1]
 
     async def verify_all_partitions_active(self) -> None:
         """Stock Faust watches per-record acks here; there are none."""
@@ -263,6 +267,10 @@ class Consumer(driver.Consumer):
         logger.warning("%s-%d: offset %d expected, %d received: reading again", tp.topic, tp.partition, expected, first)
         await self._seek(tp, expected)
         return True
+
+
+async def _nothing() -> Mapping[TP, int]:
+    return {}
 
 
 def position(tp: TP, committed: int | None, start: int, end: int) -> int:

@@ -55,7 +55,7 @@ def test_a_stuck_worker_ends_by_the_watchdog_and_a_stuck_stop_by_its_deadline(st
     body = {"event_id": "k1", "customer_id": "ada", "occurred_at": "2026-09-10T12:00:00Z", "value": "1"}
     stream.produce([Sent("conversion", b"ada", json.dumps({**body, "currency": "USD"}).encode())])
     cases = (
-        ("ATTRIBUTION_WATCHDOG_S", "2", exits.NO_PROGRESS, "records wait to be read"),
+        ("ATTRIBUTION_WATCHDOG_S", "5", exits.NO_PROGRESS, "records wait to be read"),
         ("ATTRIBUTION_STOP_TIMEOUT_S", "1", exits.STOP_TIMED_OUT, "the stop did not end in time"),
     )
     for name, value, code, words in cases:
