@@ -11,10 +11,11 @@ from starlette.responses import JSONResponse, Response
 
 from api import cursor as cursors
 from api import report
+from api.analytics_responses import ChannelReport, CustomerJourney, EarnedCredit, JourneyEvent
 from api.errors import Problem, invalid
 from api.freshness import entity_tag, freshness, is_current
 from api.parameters import Cursor, CustomerId, ModelName, model_id, problems
-from api.responses import ChannelReport, CustomerJourney, EarnedCredit, FieldError, JourneyEvent, Meta, amount
+from api.responses import FieldError, Meta, amount
 from api.services import Injected, Services
 from api.store import Basis, JourneyRow
 from api.store import EarnedCredit as EarnedRow

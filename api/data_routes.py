@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from api.data_responses import DataStatus, DeadLetterCount, DependencyState, PartitionStatus
 from api.freshness import freshness
 from api.offsets import Bounds
 from api.parameters import problems
-from api.responses import DataStatus, DeadLetterCount, DependencyState, PartitionStatus
 from api.services import Injected
 from api.store import Progress, Unavailable
 

@@ -37,9 +37,10 @@ class Services:
         )
 
 
-def _services(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
+    """The services of the application; a coroutine, since FastAPI would give a plain function a thread."""
     services: Services = request.app.state.services
     return services
 
 
-Injected: TypeAlias = Annotated[Services, Depends(_services)]
+Injected: TypeAlias = Annotated[Services, Depends(services_of)]
