@@ -55,9 +55,9 @@ def create_app(
     """
     used = settings or load_settings()
     services = Services(
-        settings=used,
-        store=store or ClickHouseStore.from_environment(timeout_s=used.request_timeout_s),
-        offsets=offsets
+        used,
+        store or ClickHouseStore.from_environment(timeout_s=used.request_timeout_s),
+        offsets
         or KafkaOffsets(
             used.kafka_bootstrap_servers,
             INPUT_TOPICS,
@@ -66,7 +66,7 @@ def create_app(
             monotonic=time.monotonic,
         ),
         now=now or _utc_now,
-        threads=anyio.CapacityLimiter(used.query_threads),
+        monotonic=time.monotonic,
     )
 
     @asynccontextmanager

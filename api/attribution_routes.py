@@ -86,7 +86,7 @@ def build_router() -> APIRouter:
         """One result per conversion and model, newest conversion first. An unknown customer has none."""
         model = None if attribution_model is None else model_id(attribution_model)
         after = cursors.decode_result(cursor)
-        meta = await services.call(services.store.meta)
+        meta = await services.meta()
         rows = await services.call(services.store.results, customer_id, model, after, limit + 1)
         return ResultPage(
             customer_id=customer_id,

@@ -12,7 +12,8 @@ Closed loop (``--clients N``): each of N connections sends its next request when
 (``--rate R``): requests are due at fixed times, whether the server keeps up or not; a latency is counted from the time
 at which its request was due, so that a server that stalls cannot hide it (no coordinated omission). One request is on
 a connection at a time. The client counts none of its own work: CPU is user and system time of the server's process
-from ``/proc/<pid>/stat`` over the window, divided by the answers in it. Any answer but 200 ends the run.
+from ``/proc/<pid>/stat`` over the window, divided by the answers in it; with ``--engine-pid`` that of the ClickHouse
+engine, too. Any answer but 200 ends the run.
 """
 
 from __future__ import annotations
@@ -163,6 +164,7 @@ class Figures:
     p99_ms: float
     max_ms: float
     server_cpu_us: float
+    engine_cpu_us: float
     unsent: int
 
 
@@ -172,14 +174,14 @@ async def drive(
     request: bytes,
     load_of: tuple[int, float | None],
     seconds: float,
-    pid: int | None,
+    pids: tuple[int | None, int | None],
 ) -> Figures:
     """One window on one server."""
     clients, rate = load_of
     load = Load(request, rate)
     loop = asyncio.get_running_loop()
     connections = [(await loop.create_connection(lambda: Connection(load), *where))[1] for _ in range(clients)]
-    before, started = cpu_s(pid), time.perf_counter()
+    before, started = [cpu_s(pid) for pid in pids], time.perf_counter()
     load.ends = started + seconds
     for connection in connections:
         load.ready(connection)
@@ -188,7 +190,7 @@ async def drive(
     else:
         await pace(load, rate, started)
     elapsed = time.perf_counter() - started
-    used, unsent = cpu_s(pid) - before, len(load.due)
+    used, unsent = [cpu_s(pid) - was for pid, was in zip(pids, before, strict=True)], len(load.due)
     answered = len(load.latencies)
     for connection in connections:
         connection.close()
@@ -203,7 +205,8 @@ async def drive(
         answered,
         round(answered / elapsed, 1),
         *(round(x, 2) for x in at),
-        server_cpu_us=round(1e6 * used / answered, 1),
+        server_cpu_us=round(1e6 * used[0] / answered, 1),
+        engine_cpu_us=round(1e6 * used[1] / answered, 1),
         unsent=unsent,
     )
 
@@ -263,23 +266,24 @@ def measure(tree: str, where: tuple[str, int], pid: int | None, asked: argparse.
     request = request_bytes(f"{where[0]}:{where[1]}", asked.get or CALCULATE, body)
     closed: list[tuple[int, float | None]] = [(n, None) for n in asked.clients or ([] if asked.rate else [8])]
     loads = closed + [(asked.connections, r) for r in asked.rate]
-    uvloop.run(drive(tree, where, request, (4, None), asked.warm_up, pid))
-    return [uvloop.run(drive(tree, where, request, load, asked.seconds, pid)) for load in loads]
+    pids = (pid, asked.engine_pid)
+    uvloop.run(drive(tree, where, request, (4, None), asked.warm_up, pids))
+    return [uvloop.run(drive(tree, where, request, load, asked.seconds, pids)) for load in loads]
 
 
 def show(rows: list[Figures]) -> None:
     """The table, medians of the rounds by tree and load."""
     print(
         f"{'tree':<10}{'load':<14}{'answers/s':>10}{'p50 ms':>9}{'p95':>9}{'p99':>9}{'max':>9}{'CPU us':>9}"
-        f"{'unsent':>8}"
+        f"{'engine':>9}{'unsent':>8}"
     )
     for key in dict.fromkeys((r.tree, r.load) for r in rows):
         same = [r for r in rows if (r.tree, r.load) == key]
-        names = ("per_second", "p50_ms", "p95_ms", "p99_ms", "max_ms", "server_cpu_us", "unsent")
+        names = ("per_second", "p50_ms", "p95_ms", "p99_ms", "max_ms", "server_cpu_us", "engine_cpu_us", "unsent")
         middle = [statistics.median(getattr(r, name) for r in same) for name in names]
         cells = "".join(
             f"{value:>{width}.{digits}f}"
-            for value, width, digits in zip(middle, (10, 9, 9, 9, 9, 9, 8), (0, 2, 2, 2, 2, 0, 0), strict=True)
+            for value, width, digits in zip(middle, (10, 9, 9, 9, 9, 9, 9, 8), (0, 2, 2, 2, 2, 0, 0, 0), strict=True)
         )
         print(f"{key[0]:<10}{key[1]:<14}{cells}")
 
@@ -291,6 +295,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--url", help="a server that runs already")
     parser.add_argument("--pid", type=int, help="its process, for CPU")
+    parser.add_argument("--engine-pid", type=int, help="the ClickHouse engine, for its CPU")
     parser.add_argument("--get", help="path with query of a GET; left out: POST calculate")
     parser.add_argument("--touches", type=int, default=10)
     parser.add_argument("--models", default=",".join(MODELS))
