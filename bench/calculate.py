@@ -31,6 +31,7 @@ import time
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -79,7 +80,7 @@ def request_bytes(host: str, path: str, body: bytes | None) -> bytes:
 class Load:
     """One window of requests: when they are due, and what came of them."""
 
-    request: bytes
+    requests: Iterator[bytes]
     rate: float | None
     ends: float = 0.0
     latencies: list[float] = field(default_factory=list)
@@ -123,9 +124,9 @@ class Connection(asyncio.Protocol):
             self._load.failure = self._load.failure or f"the server closed a connection: {error}"
 
     def send(self, due_at: float) -> None:
-        """Send the request that was due then."""
+        """Send the next request, which was due then."""
         self._sent_at = due_at
-        self._transport.write(self._load.request)
+        self._transport.write(next(self._load.requests))
 
     def data_received(self, data: bytes) -> None:
         """Count an answer when its last byte is here."""
@@ -171,14 +172,14 @@ class Figures:
 async def drive(
     tree: str,
     where: tuple[str, int],
-    request: bytes,
+    requests: list[bytes],
     load_of: tuple[int, float | None],
     seconds: float,
     pids: tuple[int | None, int | None],
 ) -> Figures:
     """One window on one server."""
     clients, rate = load_of
-    load = Load(request, rate)
+    load = Load(cycle(requests), rate)
     loop = asyncio.get_running_loop()
     connections = [(await loop.create_connection(lambda: Connection(load), *where))[1] for _ in range(clients)]
     before, started = [cpu_s(pid) for pid in pids], time.perf_counter()
@@ -197,14 +198,17 @@ async def drive(
     if load.failure or not answered:
         raise SystemExit(f"{tree}: {load.failure or 'no answer at all'}")
     found = sorted(load.latencies[:answered])
-    at = [1_000 * found[min(answered - 1, int(answered * q))] for q in (0.5, 0.95, 0.99, 1.0)]
+    p50, p95, p99, worst = (round(1_000 * found[min(answered - 1, int(answered * q))], 2) for q in (0.5, 0.95, 0.99, 1))
     name = f"{clients} clients" if rate is None else f"{rate:g}/s due"
     return Figures(
-        tree,
-        name,
-        answered,
-        round(answered / elapsed, 1),
-        *(round(x, 2) for x in at),
+        tree=tree,
+        load=name,
+        requests=answered,
+        per_second=round(answered / elapsed, 1),
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        max_ms=worst,
         server_cpu_us=round(1e6 * used[0] / answered, 1),
         engine_cpu_us=round(1e6 * used[1] / answered, 1),
         unsent=unsent,
@@ -262,13 +266,14 @@ def wait_for(where: tuple[str, int], process: subprocess.Popen[bytes]) -> None:
 
 def measure(tree: str, where: tuple[str, int], pid: int | None, asked: argparse.Namespace) -> list[Figures]:
     """All windows on one server, after a warm-up."""
-    body = None if asked.get else calculate_body(asked.touches, tuple(asked.models.split(",")))
-    request = request_bytes(f"{where[0]}:{where[1]}", asked.get or CALCULATE, body)
+    host = f"{where[0]}:{where[1]}"
+    body = calculate_body(asked.touches, tuple(asked.models.split(",")))
+    requests = [request_bytes(host, path, None) for path in asked.get] or [request_bytes(host, CALCULATE, body)]
     closed: list[tuple[int, float | None]] = [(n, None) for n in asked.clients or ([] if asked.rate else [8])]
     loads = closed + [(asked.connections, r) for r in asked.rate]
     pids = (pid, asked.engine_pid)
-    uvloop.run(drive(tree, where, request, (4, None), asked.warm_up, pids))
-    return [uvloop.run(drive(tree, where, request, load, asked.seconds, pids)) for load in loads]
+    uvloop.run(drive(tree, where, requests, (4, None), asked.warm_up, pids))
+    return [uvloop.run(drive(tree, where, requests, load, asked.seconds, pids)) for load in loads]
 
 
 def show(rows: list[Figures]) -> None:
@@ -296,7 +301,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--url", help="a server that runs already")
     parser.add_argument("--pid", type=int, help="its process, for CPU")
     parser.add_argument("--engine-pid", type=int, help="the ClickHouse engine, for its CPU")
-    parser.add_argument("--get", help="path with query of a GET; left out: POST calculate")
+    parser.add_argument(
+        "--get", action="append", default=[], help="path with query of a GET, repeat to take turns; left out: calculate"
+    )
     parser.add_argument("--touches", type=int, default=10)
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--clients", type=int, action="append", default=[], help="closed loop with so many clients")
