@@ -30,9 +30,11 @@ class Cuts:
         """The first record of the next epoch has come."""
         self._first_at = self._clock()
 
-    def cut(self) -> None:
-        """An epoch was handed over; what it left behind begins the next one."""
-        self._first_at = self._cut_at = self._clock()
+    def cut(self) -> float:
+        """An epoch is handed over; what it leaves behind begins the next one. When its first record had come."""
+        first_at, self._first_at = self._first_at, self._clock()
+        self._cut_at = self._first_at
+        return first_at
 
     def is_due(self, count: int, under_way: int) -> bool:
         """Whether to cut now, with ``count`` records in hand and ``under_way`` epochs begun and not finished."""

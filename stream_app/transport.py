@@ -53,11 +53,13 @@ class Epoch:
 
     ``chunks``: records per topic partition in offset order, never empty.
     ``start``: the read position of each of these partitions before the epoch.
+    ``first_at``: when its first record came, on the monotonic clock.
     """
 
     fence: int
     chunks: Mapping[TP, Sequence[RawRecord]]
     start: Mapping[TP, int]
+    first_at: float = 0.0
 
     @property
     def end(self) -> dict[TP, int]:
@@ -213,9 +215,9 @@ class Consumer(driver.Consumer):
     async def _deliver(self, fence: int) -> None:
         """Hand over what is due through the one channel; its bounded queue is the last backpressure."""
         chunks, start = self.alignment.release(self._is_behind)
-        self._cuts.cut()
+        first_at = self._cuts.cut()
         if chunks and not failpoints.passed("hand_over"):
-            epoch = Epoch(fence, chunks, start)
+            epoch = Epoch(fence, chunks, start, first_at)
             await self.wait_first(self._channel().queue.put(epoch), self.suspend_flow.wait())
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109  # faust's signature
