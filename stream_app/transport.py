@@ -29,6 +29,9 @@ from stream_app.commit_notes import NotingThread
 logger = get_logger(__name__)
 
 
+#: What the first epoch holds at most, and any after small ones.
+FIRST_RECORDS: Final = 5_000
+
 #: How often a consumer that has records in hand looks for more, and whether it is their turn.
 LOOK_S: Final = 0.02
 
@@ -36,6 +39,9 @@ LOOK_S: Final = 0.02
 @dataclass(frozen=True, slots=True)
 class Pace:
     """When an epoch is cut: at so many records, or so long after the first one; small when idle, large when behind.
+
+    The first one is small, so that the first rows are there soon, and none holds more than twice what the one before
+    did (or ``FIRST_RECORDS``): a backlog is met with growing epochs.
 
     ``topics``: all that is read; ``aligned_topics``: those of them that are read side by side in time.
     """
@@ -95,6 +101,12 @@ class Consumer(driver.Consumer):
         self._known_gaps: set[tuple[TP, int, int]] = set()
         self.alignment = Alignment(self._pace.aligned_topics)
         self._taken_at = 0.0
+        self._last_count = 0
+
+    @property
+    def epoch_limit(self) -> int:
+        """How many records the next epoch may hold."""
+        return min(self._pace.epoch_records, max(FIRST_RECORDS, 2 * self._last_count))
 
     @property
     def _pace(self) -> Pace:
@@ -208,7 +220,7 @@ class Consumer(driver.Consumer):
         count = len(self.alignment)
         if not count or self._in_flight > 2 or not self._channel().queue.empty():
             return False
-        return count >= self._pace.epoch_records or time.monotonic() - self._taken_at >= self._pace.linger_s
+        return count >= self.epoch_limit or time.monotonic() - self._taken_at >= self._pace.linger_s
 
     def _channel(self) -> Any:
         conductor: Any = self.app.topics
@@ -217,10 +229,11 @@ class Consumer(driver.Consumer):
 
     async def _deliver(self, fence: int) -> None:
         """Hand over what is due through the one channel; its bounded queue is the last backpressure."""
-        chunks, start = self.alignment.release(self._is_behind)
+        chunks, start = self.alignment.release(self._is_behind, self.epoch_limit)
         self._taken_at = time.monotonic()
         if chunks and not failpoints.passed("hand_over"):
             epoch = Epoch(fence, chunks, start)
+            self._last_count = len(epoch)
             await self.wait_first(self._channel().queue.put(epoch), self.suspend_flow.wait())
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109  # faust's signature
