@@ -214,8 +214,8 @@ class Consumer(driver.Consumer):
 
     async def _deliver(self, fence: int) -> None:
         """Hand over what is due through the one channel; its bounded queue is the last backpressure."""
-        chunks, start = self.alignment.release(self._is_behind)
-        first_at = self._cuts.cut()
+        chunks, start = self.alignment.release(self._is_behind, self._cuts.limit)
+        first_at = self._cuts.cut(sum(map(len, chunks.values())))
         if chunks and not failpoints.passed("hand_over"):
             epoch = Epoch(fence, chunks, start, first_at)
             await self.wait_first(self._channel().queue.put(epoch), self.suspend_flow.wait())

@@ -43,6 +43,42 @@ def test_a_topic_that_is_not_behind_holds_nobody_up() -> None:
     assert not alignment.waiting
 
 
+def test_a_limit_cuts_the_topics_of_a_partition_at_the_same_time() -> None:
+    """A tenth of the larger topic, and of the other what is not newer; the rest follows."""
+    alignment = Alignment(("t", "c"))
+    alignment.add(TOUCHES, 0, records(*range(0, 1000, 10)))
+    alignment.add(CONVERSIONS, 0, records(*range(5, 1000, 100)))
+    chunks, start = alignment.release(lambda _: False, 11)
+
+    assert [r.timestamp for r in chunks[TOUCHES]] == list(range(0, 110, 10))
+    assert [r.timestamp for r in chunks[CONVERSIONS]] == [5]
+    assert alignment.waiting == {TOUCHES, CONVERSIONS}
+    chunks, start = alignment.release(lambda _: False, 1_000)
+    assert start == {TOUCHES: 11, CONVERSIONS: 1}
+    assert len(alignment) == 0
+
+
+@given(
+    st.lists(st.integers(0, 50), min_size=1, max_size=40),
+    st.lists(st.integers(0, 50), max_size=40),
+    st.integers(1, 30),
+)
+def test_a_limit_loses_nothing_and_always_moves_on(touches: list[int], conversions: list[int], limit: int) -> None:
+    """Whatever the order of the times: chunks follow one another, and every call hands something over."""
+    alignment = Alignment(("t", "c"))
+    given_ = {TOUCHES: records(*touches)} | ({CONVERSIONS: records(*conversions)} if conversions else {})
+    for tp, found in given_.items():
+        alignment.add(tp, 0, found)
+    read: dict[TP, list[Any]] = {tp: [] for tp in given_}
+    while len(alignment):
+        chunks, start = alignment.release(lambda _: False, limit)
+        assert chunks
+        for tp, chunk in chunks.items():
+            assert start[tp] == len(read[tp])
+            read[tp] += chunk
+    assert read == given_
+
+
 def test_records_newer_than_a_topic_that_is_behind_wait_for_it() -> None:
     """The first part goes, the rest follows when the other topic has come so far; chunk starts stay a chain."""
     alignment = Alignment(("t", "c"))

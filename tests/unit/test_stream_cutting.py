@@ -6,7 +6,7 @@ from collections import deque
 
 import pytest
 
-from stream_app.cutting import SETTLE_S, Cuts
+from stream_app.cutting import FIRST_RECORDS, SETTLE_S, Cuts
 
 LINGER_S = 0.2
 BOUND = 1_000
@@ -37,7 +37,7 @@ def epochs(arrivals: list[int], *, first: int = 0) -> list[int]:
             cuts.begin()
         waiting, backlog = waiting + taken, backlog - taken
         if cuts.is_due(waiting, len(ends)):
-            cuts.cut()
+            cuts.cut(waiting)
             begins = ends[-1] if ends else clock.now
             ends.append(begins + EPOCH_S + waiting * RECORD_S)
             sizes.append(waiting)
@@ -79,6 +79,16 @@ def test_a_pipeline_that_cannot_keep_up_gets_larger_epochs_and_catches_up_again(
     assert burst == BOUND
     assert calm < BOUND / 4
     assert sizes[-2] <= calm * 2
+
+
+def test_a_worker_that_meets_a_backlog_begins_with_small_epochs() -> None:
+    """Each at most twice the one before, up to the bound."""
+    cuts = Cuts(50_000, LINGER_S, Time())
+    limits = []
+    for _ in range(6):
+        limits.append(cuts.limit)
+        cuts.cut(cuts.limit)
+    assert limits == [FIRST_RECORDS, 10_000, 20_000, 40_000, 50_000, 50_000]
 
 
 def test_no_linger_cuts_at_once_and_three_under_way_hold_everything() -> None:
