@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -103,6 +104,7 @@ class Sightings:
     ages: list[float] = field(default_factory=list)
     surplus: int = 0
     looks: list[float] = field(default_factory=list)
+    look_seconds: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._seen = [0] * len(self.due)
@@ -162,6 +164,7 @@ class Watcher(threading.Thread):
                 self.last_failure = f"{type(error).__name__}: {error}"
             else:
                 self.sightings.look(counts, time.monotonic() - self._start)
+                self.sightings.look_seconds.append(time.monotonic() - began)
             self._stopped.wait(max(0.0, began + self._every_s - time.monotonic()))
 
     def stop(self) -> None:
@@ -170,29 +173,37 @@ class Watcher(threading.Thread):
         self.join()
 
 
-def send(flock: Flock, producer: Any, topics: Mapping[str, str], start: float) -> list[float]:
-    """Send every canary when it is due, from the monotonic time ``start`` on; ages at which the broker had them.
+def send(
+    flock: Flock,
+    producer: Any,
+    topics: Mapping[str, str],
+    start: float,
+    clock: Callable[[], float] = time.monotonic,
+    wall_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+) -> list[float]:
+    """Send every canary when it is due, ``start`` being a time of ``clock``; ages at which the broker had the events.
 
     Raises:
         RuntimeError: the broker did not confirm all.
     """
     confirmed: list[float] = []
-    wall_us = time.time_ns() // 1000 - round((time.monotonic() - start) * 1e6)
+    started_us = wall_us() - round((clock() - start) * 1e6)
 
     def delivered(due: float, error: Any) -> None:
         if error is None:
-            confirmed.append(time.monotonic() - start - due)
+            confirmed.append(clock() - start - due)
 
     for number in range(flock.count):
         due = flock.due_s(number)
-        while (early := start + due - time.monotonic()) > 0:
+        while (early := start + due - clock()) > 0:
             producer.poll(early)
-        for message in flock.messages(number, wall_us + round(due * 1e6)):
+        for message in flock.messages(number, started_us + round(due * 1e6)):
+            report = partial(delivered, due)
             producer.produce(
                 topics[message.kind],
                 message.value,
                 message.key,
-                on_delivery=lambda error, _, due=due: delivered(due, error),
+                on_delivery=lambda error, _, report=report: report(error),
             )
         producer.poll(0)
     producer.flush(60)

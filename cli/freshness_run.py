@@ -159,6 +159,7 @@ def _observe(stack: Endpoints, wanted: Wanted, flock: Flock, outcome: Outcome) -
             "count": len(seen.ages),
             **quantiles(seen.ages),
             "looks": len(seen.looks),
+            "look_seconds": quantiles(seen.look_seconds),
             "longest_gap_s": seen.longest_gap_s,
             "failed_looks": watcher.failures,
             "last_failure": watcher.last_failure,

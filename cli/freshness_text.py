@@ -22,6 +22,12 @@ def table(found: Mapping[str, Any]) -> str:
         counts = [str(numbers[c]) for c in ("count", "missing", "late", "surplus")]
         lines.append(_row(_NAMES[place], (*values, *counts)))
     for place, numbers in found["places"].items():
+        if numbers.get("looks"):
+            took = numbers["look_seconds"]
+            lines.append(
+                f"{place}: {numbers['looks']} looks of {took['p50']:.3f} s (p99 {took['p99']:.3f}), "
+                f"at most {numbers['longest_gap_s']:.3f} s apart"
+            )
         if numbers.get("failed_looks"):
             lines.append(f"{place}: {numbers['failed_looks']} looks failed, the last with {numbers['last_failure']}")
     if found["stages"]:
