@@ -3,7 +3,8 @@
 While catching up, a small topic would be read to its end before a large one has begun: conversions would be
 attributed without their touchpoints and again with every touchpoint that follows. The result is the same in any
 order; the work is not. So records newer than what has been read of a topic that is still behind wait for it, at
-most ``MAX_WAIT_S``. A topic that is not behind holds nobody up: live traffic passes at once.
+most ``MAX_WAIT_S``. A topic that is not behind holds nobody up: live traffic, which always has some records that were
+not fetched yet, passes at once.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -28,6 +28,10 @@ from stream_app.commit_notes import NotingThread
 from stream_app.cutting import SETTLE_S, Cuts
 
 logger = get_logger(__name__)
+
+#: A topic with at most so many unread records in a partition holds no other up. More would let a worker that catches up
+#: attribute conversions before their touchpoints and again after them; fewer would make busy live traffic wait.
+LIVE_RECORDS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,12 +252,12 @@ class Consumer(driver.Consumer):
             self.alignment.add(tp, expected, fresh)
 
     def _is_behind(self, tp: TP) -> bool:
-        """Whether the broker has records of an assigned partition that were not fetched yet."""
+        """Whether more records of an assigned partition wait at the broker than live traffic leaves there."""
         position = self._next.get(tp)
         if position is None or tp not in self._get_active_partitions():
             return False
         end = self.highwater(tp)
-        return end is not None and end > position
+        return end is not None and end - position > LIVE_RECORDS
 
     async def _is_suspicious_gap(self, tp: TP, expected: int, first: int) -> bool:
         """Offsets may be missing for good (transaction markers, retention); ask the broker once more to know."""

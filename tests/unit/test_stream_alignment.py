@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stream_app.alignment import MAX_WAIT_S, Alignment
-from stream_app.transport import position
+from stream_app.transport import LIVE_RECORDS, Consumer, position
 
 TOUCHES, CONVERSIONS, SPEND = TP("t", 0), TP("c", 0), TP("s", 0)
 
@@ -146,3 +147,24 @@ def test_reading_goes_on_at_the_commit_within_what_the_broker_holds() -> None:
     cases = {(None, 3, 9): 3, (5, 3, 9): 5, (9, 3, 9): 9, (3, 3, 3): 3, (2, 3, 9): 3, (10, 3, 9): 3, (7, 0, 0): 0}
 
     assert {case: position(tp, *case) for case in cases} == cases
+
+
+@pytest.mark.parametrize(
+    ("unread", "is_assigned", "expected"),
+    [
+        (0, True, False),
+        (1, True, False),
+        (LIVE_RECORDS, True, False),
+        (LIVE_RECORDS + 1, True, True),
+        (10**6, False, False),
+    ],
+)
+def test_live_traffic_is_not_behind_and_a_backlog_is(unread: int, is_assigned: bool, expected: bool) -> None:
+    """There is always something that was not fetched yet; only more than that makes other topics wait."""
+    consumer: Any = Consumer.__new__(Consumer)
+    consumer._next = {TOUCHES: 100}
+    consumer._get_active_partitions = lambda: {TOUCHES} if is_assigned else set()
+    consumer.highwater = lambda _: 100 + unread
+
+    assert consumer._is_behind(TOUCHES) is expected
+    assert consumer._is_behind(CONVERSIONS) is False
