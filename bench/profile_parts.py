@@ -7,7 +7,7 @@
 The peers' workload (``generate.py`` in ``PEERS``, default ``../shared/peers``) goes in epochs through the worker's own
 classes: record batches as the broker stores them, decoding, journeys in RocksDB, credits, a producer without a broker,
 Arrow tables and their bodies. CPU is that of the process, RocksDB's and the producer's threads included. One JSON line
-per round, microseconds per event; ``conversion`` is per conversion, and part of ``journeys``. The last line has the
+per round, microseconds per event; ``conversion`` is per conversion, and apart. The last line has the
 lowest figure of each part. The tree is the first of ``PYTHONPATH``, so that an older one can be measured.
 """
 
@@ -38,7 +38,9 @@ from aiokafka.structs import TopicPartition
 from confluent_kafka import Producer
 
 import attribution
+from attribution.attribute import Attributor
 from attribution.config import AttributionConfig
+from attribution.journey import Journey
 from clickhouse import rows
 from schemas.channel_rules import load_channel_rules
 from schemas.codec import Codec, LocalSchemas
@@ -201,39 +203,42 @@ class Worker:
                 self.body_bytes += len(body.getvalue().to_pybytes())
 
 
+    def per_conversion(self) -> float:
+        """Microseconds to attribute one of the conversions that the journeys hold in the end."""
+        attributor = Attributor(self.config)
+        todo = []
+        for state in self.states:
+            for _, raw in state.state.items():
+                journey = Journey.from_bytes(raw)
+                todo += [(journey, conversion) for conversion in journey.conversions()]
+        attribute = attributor.attribute
+        began = time.process_time()
+        for journey, conversion in todo:
+            attribute(journey, conversion)
+        return (time.process_time() - began) * 1e6 / len(todo)
+
+
 def round_(data: Any, args: argparse.Namespace) -> dict[str, float]:
     """One pass over the workload with new state."""
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         worker = Worker(Path(folder), clock)
-        attribute, before = worker.step._attribute, defaultdict(float)  # noqa: SLF001  # to count its share
-
-        def timed(journey: Any, conversion: Any) -> Any:
-            began = time.process_time()
-            found = attribute(journey, conversion)
-            before["attribution"] += time.process_time() - began
-            return found
-
-        if args.attribution:
-            worker.step._attribute = timed  # noqa: SLF001
         events = sum(worker.run(epoch) for epoch in epochs(data, args.epoch_records))
         found = {name: round(seconds * 1e6 / events, 3) for name, seconds in clock.seconds.items()}
         found["journeys"] = round(found["journeys"] - found["rocksdb_read"], 3)
         found["sum"] = round(sum(found.values()), 3)
-        if args.attribution:
-            found["conversion"] = round(before["attribution"] * 1e6 / worker.conversions, 2)
+        found["conversion"] = round(worker.per_conversion(), 2)
         return found
 
 
 def main() -> None:
     """Rounds over the same input."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--touchpoints", type=int, default=200_000)
-    parser.add_argument("--conversions", type=int, default=10_000)
-    parser.add_argument("--customers", type=int, default=40_000)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--touchpoints", type=int, default=500_000)
+    parser.add_argument("--conversions", type=int, default=25_000)
+    parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--epoch-records", type=int, default=50_000)
-    parser.add_argument("--attribution", action="store_true", help="count attribution apart; the clock costs some")
     args = parser.parse_args()
     print(json.dumps({"tree": str(Path(attribution.__file__).parent.parent), "python": sys.version.split()[0]}))
     data = workload(args.touchpoints, args.conversions, args.customers)
