@@ -169,19 +169,25 @@ class Figures:
     unsent: int
 
 
+async def _connect(load: Load, where: tuple[str, int] | str) -> Connection:
+    loop = asyncio.get_running_loop()
+    if isinstance(where, str):
+        return (await loop.create_unix_connection(lambda: Connection(load), where))[1]
+    return (await loop.create_connection(lambda: Connection(load), *where))[1]
+
+
 async def drive(
     tree: str,
-    where: tuple[str, int],
+    where: tuple[str, int] | str,
     requests: list[bytes],
     load_of: tuple[int, float | None],
     seconds: float,
     pids: tuple[int | None, int | None],
 ) -> Figures:
-    """One window on one server."""
+    """One window on one server, at a host and port or at a path of this machine."""
     clients, rate = load_of
     load = Load(cycle(requests), rate)
-    loop = asyncio.get_running_loop()
-    connections = [(await loop.create_connection(lambda: Connection(load), *where))[1] for _ in range(clients)]
+    connections = [await _connect(load, where) for _ in range(clients)]
     before, started = [cpu_s(pid) for pid in pids], time.perf_counter()
     load.ends = started + seconds
     for connection in connections:
