@@ -115,16 +115,17 @@ class Journey:
         newest_us = self.newest_us
         before = self.rev
         applied = Applied(newest_before_us=newest_us)
+        dropped_from_us = -_NEVER
         if touches:
             touches = self._split_late_touches(touches, newest_us - config.horizon_us, applied)
-            self._merge_touches(touches, config)
+            dropped_from_us = self._merge_touches(touches, config)
         if events:
             events = self._split_late_events(events, newest_us, config, applied)
             self._merge_events(events)
         self._cap(config)
         applied.changed = self.rev != before
         if self.events and (touches or events):
-            applied.affected = self._affected(touches, events, config)
+            applied.affected = self._affected(touches, events, dropped_from_us, config)
         return applied
 
     def learn(self, links: Iterable[Link]) -> bool:
@@ -188,9 +189,15 @@ class Journey:
                 kept.append(event)
         return kept
 
-    def _merge_touches(self, touches: Iterable[Touch], config: AttributionConfig) -> None:
-        """What the cap would drop at once is not taken: a replay of it must not raise ``rev``."""
+    def _merge_touches(self, touches: Sequence[Touch], config: AttributionConfig) -> int:
+        """What the cap would drop at once is not taken: a replay of it must not raise ``rev``.
+
+        Returns:
+            the time from which on there may be touches that the cap drops now, or dropped when some of these came for
+            the first time.
+        """
         mine = self.touches
+        dropped_from_us = mine[1][0] if self.truncated and len(mine) > 1 else -_NEVER
         known = {t[1]: t for t in mine}
         is_full = self.truncated and len(mine) > config.max_touchpoints
         low, high = (mine[0], mine[1]) if is_full else (None, None)
@@ -211,6 +218,9 @@ class Journey:
         elif added:
             mine += added
             mine.sort()  # two runs at most where touches come in order: a merge
+        if dropped_from_us > -_NEVER and len(added) != len({t[1] for t in touches}):
+            return -_NEVER
+        return dropped_from_us
 
     def _keep_smaller(self, known: dict[str, Touch], old: Touch, touch: Touch) -> bool:
         """One id with two contents: the smaller one stays, whichever came first."""
@@ -272,7 +282,11 @@ class Journey:
                 self.touches = [t for t in touches if t[0] >= oldest]
 
     def _affected(
-        self, touches: Sequence[Touch], events: Sequence[ConversionEvent], config: AttributionConfig
+        self,
+        touches: Sequence[Touch],
+        events: Sequence[ConversionEvent],
+        dropped_from_us: int,
+        config: AttributionConfig,
     ) -> list[Conversion]:
         """Conversions whose credits these events can have changed (a few more do no harm, one less does)."""
         conversions = self.conversions()
@@ -282,7 +296,7 @@ class Journey:
         if touches:
             low, high = min(touches)[0], max(touches)[0] + config.lookback_us
             if self.truncated and len(self.touches) > 1:
-                low, high = -_NEVER, max(high, self.touches[1][0] + config.lookback_us)
+                low, high = min(low, dropped_from_us), max(high, self.touches[1][0] + config.lookback_us)
         keys = linked_keys(events, self.events) if events else frozenset()
         since = min([_dependent_since(c, config) for c in conversions if c.conversion_id in keys], default=_NEVER)
         return [c for c in conversions if low <= c.at_us <= high or c.conversion_id in keys or c.at_us >= since]

@@ -209,7 +209,7 @@ class Worker:
         attributor = Attributor(self.config)
         todo = []
         for state in self.states:
-            for _, raw in state.state.items():
+            for _, raw in state.state.items():  # noqa: PERF102  # no mapping
                 journey = Journey.from_bytes(raw)
                 todo += [(journey, conversion) for conversion in journey.conversions()]
         attribute = attributor.attribute

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attribution.attribute import Attributor
 from attribution.config import DAY_US, AttributionConfig
 from attribution.journey import Journey
 from attribution.journey_bytes import append_touches
 from attribution.touch_bytes import skip_touches
-from attribution.types import Touch
+from attribution.types import ConversionCredits, ConversionEvent, Touch
 
 START = 1_760_000_000_000_000
 CONFIG = AttributionConfig(lookback_us=60 * DAY_US, allowed_lateness_us=20 * DAY_US)
@@ -60,6 +61,51 @@ def test_a_full_journey_is_appended_to() -> None:
 
     assert [t[1] for t in journey.touches] == ["t0", "t6", "t7", "t8", "t9"]
     assert (journey.truncated, journey.rev) == (True, 10)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from((-3, 0, 0, 1, 1, 1)), st.booleans()), min_size=4, max_size=40),
+    st.integers(2, 5),
+    st.lists(st.tuples(st.integers(1, 5), st.sampled_from((0, 0, 0, 1, 2))), min_size=60, max_size=60),
+)
+@settings(max_examples=600, deadline=None)
+def test_conversions_of_a_full_journey_are_written_again_when_the_cap_takes_a_touch_from_them_also_after_crashes(
+    drawn: list[tuple[int, bool]], cap: int, epochs: list[tuple[int, int]]
+) -> None:
+    """Rows of the last one or two epochs are lost, their journeys are not; a replay in other epochs writes the rows."""
+    config = replace(CONFIG, models=("linear",), max_touchpoints=cap, lookback_us=5 * DAY_US)
+    attributor, journey, rows = Attributor(config), Journey(), dict[str, ConversionCredits]()
+    log: list[Touch | ConversionEvent] = []
+    at_us = START
+    for i, (days, is_touch) in enumerate(drawn):
+        at_us += days * DAY_US
+        purchase = ConversionEvent(at_us + 1, f"k{i}", "purchase", "", 1_000_003, "USD", "completed", "")
+        log.append((at_us, f"t{i}", "email", "") if is_touch else purchase)
+    begin = 0
+    under_way: list[tuple[int, dict[str, ConversionCredits]]] = []
+    for size, lost in epochs:
+        some = log[begin : begin + size]
+        applied = journey.apply(
+            [e for e in some if not isinstance(e, ConversionEvent)],
+            [e for e in some if isinstance(e, ConversionEvent)],
+            config,
+        )
+        under_way.append((begin, {c.conversion_id: attributor.attribute(journey, c) for c in applied.affected}))
+        begin += size
+        if lost:
+            begin = under_way[-lost:][0][0]
+            del under_way[-lost:]
+        elif len(under_way) > 2:
+            rows |= under_way.pop(0)[1]
+    for _, written in under_way:
+        rows |= written
+    for event in log[begin:]:
+        mine = ([], [event]) if isinstance(event, ConversionEvent) else ([event], [])
+        rows |= {c.conversion_id: attributor.attribute(journey, c) for c in journey.apply(*mine, config).affected}
+
+    for conversion in journey.conversions():
+        found, now = rows[conversion.conversion_id], attributor.attribute(journey, conversion)
+        assert (found.touches, found.micros, found.truncated) == (now.touches, now.micros, now.truncated)
 
 
 @given(st.lists(st.tuples(st.integers(-(2**63), 2**64 - 1), texts, texts, texts), min_size=1, max_size=5))

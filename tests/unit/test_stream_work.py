@@ -174,3 +174,18 @@ def test_a_bot_adds_no_work_for_the_others(work: Counter[str]) -> None:
         assert work["read"] <= 1
 
     assert {k: n for k, n in seen[1].items() if k != b"bot"} == seen[0]
+
+
+def test_a_hot_customer_s_old_conversions_are_not_attributed_again_with_every_touch(work: Counter[str]) -> None:
+    """The cap takes touches only from windows that reach back to them; those of older conversions are empty by now."""
+    partition = Partition(work)
+    spread = 10 * 86_400_000
+    for i in range(200):
+        at = START_MS - (200 - i) * spread // 2
+        partition.run(
+            partition.record("c", "hot", value="1", currency="USD", conversion_type="purchase", occurred_at=at),
+            *[partition.record("t", "hot", channel="Email", occurred_at=at + n) for n in range(10)],
+        )
+    partition.run(partition.touch("hot"))
+
+    assert 0 < work["attributed"] < 60
