@@ -89,6 +89,7 @@ class Attributor:
         "_exclude",
         "_found",
         "_lookback_us",
+        "_most_plans",
         "_no_fallbacks",
         "_plans",
         "_reads_milestones",
@@ -108,6 +109,7 @@ class Attributor:
         self.models: tuple[str, ...] = tuple(m.model_id for m in found)
         self._found = found
         self._plans: dict[tuple[int, int | None, int | None, int], _Plan] = {}
+        self._most_plans = _CACHED_PLANS
         self._reads_milestones = any(m.needs_milestone for m in found)
         self._no_fallbacks = ("",) * len(found)
         self._lookback_us = config.lookback_us
@@ -175,7 +177,7 @@ class Attributor:
         if plan is None:
             plan = self._new_plan(path)
             if n <= _CACHED_TOUCHES:
-                if len(self._plans) >= _CACHED_PLANS:
+                if len(self._plans) >= self._most_plans:
                     self._plans.clear()
                 self._plans[key] = plan
         return plan
