@@ -303,7 +303,7 @@ def _columns(events: Sequence[msgspec.Struct]) -> dict[str, list[Any]]:
     for start in range(0, len(events), _AT_ONCE):
         part = zip(*map(msgspec.structs.astuple, events[start : start + _AT_ONCE]), strict=True)
         for column, values in zip(columns, part, strict=True):
-            column += values
+            column.extend(values)
     return dict(zip(names, columns, strict=True))
 
 
