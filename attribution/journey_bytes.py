@@ -42,6 +42,8 @@ _decode_linked = msgspec.msgpack.Decoder(
     tuple[list[ConversionEvent], list[Link], list[tuple[str, int]], list[tuple[Link, bytes]]]
 ).decode
 _NO_EVENTS: Final = _encode([])
+_pack_header, _unpack_header = _HEADER.pack, _HEADER.unpack_from
+_pack_count, _unpack_count = _COUNT.pack, _COUNT.unpack_from
 
 
 class UnknownJourneyFormatError(ValueError):
@@ -106,10 +108,21 @@ def from_bytes(raw: bytes) -> Parts:
     return parts
 
 
-def _first(touch: Touch) -> bytes:
-    """A journey of one touch."""
-    header = _HEADER.pack(FORMAT_VERSION, False, 1, touch[0], touch[0], 1)
-    return b"".join((header, _NO_EVENTS, _COUNT.pack(_ARRAY32, 1), _encode(touch)))
+def _begin(touches: Sequence[Touch], config: AttributionConfig) -> bytes | None:
+    """A journey of nothing but these touches, or None if one of them would have to be judged or dropped."""
+    count = len(touches)
+    if count == 1:
+        added = _encode(touches[0])
+    elif count > config.max_touchpoints or len({t[1] for t in touches}) != count:
+        return None
+    else:
+        touches = sorted(touches)
+        added = b"".join([_encode(t) for t in touches])
+    oldest = touches[0][0]
+    if oldest < 0:
+        return None
+    header = _HEADER.pack(FORMAT_VERSION, 0, count, touches[-1][0], oldest, 1)
+    return b"".join((header, _NO_EVENTS, _COUNT.pack(_ARRAY32, count), added))
 
 
 def append_touches(raw: bytes | None, touches: Sequence[Touch], config: AttributionConfig) -> bytes | None:
@@ -119,25 +132,28 @@ def append_touches(raw: bytes | None, touches: Sequence[Touch], config: Attribut
     affected and order is kept), none is known already, no bound is reached, and no other id has a part in it.
     """
     if raw is None:
-        return _first(touches[0]) if len(touches) == 1 and touches[0][0] >= 0 else None
-    format_, flags, rev, newest, oldest, size = _HEADER.unpack_from(raw)
+        return _begin(touches, config)
+    format_, flags, rev, newest, oldest, size = _unpack_header(raw)
     if format_ != FORMAT_VERSION or flags & LINKED:
         return None
-    middle = _HEADER_SIZE + size
-    _, count = _COUNT.unpack_from(raw, middle)
-    added = []
+    more = len(touches)
+    if more > 1:
+        touches = sorted(touches)
+        if len({t[1] for t in touches}) != more:
+            return None
     for touch in touches:
         at_us = touch[0]
         if at_us <= newest or touch[1].encode() in raw:
             return None
         newest = at_us
-        added.append(_encode(touch))
-    if len(added) > 1 and len({t[1] for t in touches}) != len(touches):
-        return None
-    total = count + len(added)
     oldest = oldest or touches[0][0]
-    kept_us = config.horizon_us if size == 1 else min(config.horizon_us, config.conversion_retention_us)
+    kept_us = config.lookback_us + config.allowed_lateness_us  # horizon_us, without the call
+    if size != 1 and kept_us > config.conversion_retention_us:
+        kept_us = config.conversion_retention_us
+    middle = _HEADER_SIZE + size
+    total = _unpack_count(raw, middle)[1] + more
     if total > config.max_touchpoints + 1 or oldest < newest - kept_us:
         return None
-    header = _HEADER.pack(FORMAT_VERSION, flags, rev + len(added), newest, oldest, size)
-    return b"".join((header, raw[_HEADER_SIZE:middle], _COUNT.pack(_ARRAY32, total), raw[middle + 5 :], *added))
+    header = _pack_header(FORMAT_VERSION, flags, rev + more, newest, oldest, size)
+    added = _encode(touches[0]) if more == 1 else b"".join([_encode(t) for t in touches])
+    return b"".join((header, raw[_HEADER_SIZE:middle], _pack_count(_ARRAY32, total), raw[middle + 5 :], added))
