@@ -49,10 +49,13 @@ def migrate(
 
 
 def rollups(
-    every: Annotated[float, typer.Option("--every", min=0.1, help="Seconds between two looks for changed days.")] = 2.0,
+    every: Annotated[float, typer.Option("--every", min=0.05, help="Seconds between two looks for changes.")] = 0.2,
+    share: Annotated[
+        float, typer.Option("--share", min=0.01, max=1.0, help="Of the time in which sums may be at work.")
+    ] = 0.2,
     once: Annotated[bool, typer.Option("--once", help="Build what is dirty now, then end.")] = False,
 ) -> None:
-    """Recomputes the daily sums of days whose credits changed."""
+    """Recomputes the daily sums where credits changed: at once, but for a bounded share of the time."""
     import signal
     import threading
 
@@ -72,7 +75,9 @@ def rollups(
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: stop.set())
             roller.run_forever(
-                wait=lambda: stop.wait(every),
+                wait=stop.wait,
+                share=share,
+                look_s=every,
                 on_pass=_report,
                 on_trouble=lambda error: typer.echo(f"waiting: {error}", err=True),
             )

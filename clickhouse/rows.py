@@ -45,6 +45,11 @@ CustomerCredits: TypeAlias = "tuple[str, ConversionCredits]"
 _OFFSET_SPAN: Final = 1 << 20
 #: ``Date`` counts days in 16 bits; earlier and later times are held at its ends, as ``toDate`` does.
 _LAST_DAY: Final = (1 << 16) - 1
+#: The unit in which a day's sums are built anew while it is written to, and part of the key of ``attributions``.
+MINUTE_US: Final = 60_000_000
+_MINUTES_PER_DAY: Final = 1_440
+#: More changed minutes than this in one write, and whole days are marked: nobody waits for them one by one.
+MOST_UNITS: Final = 256
 
 
 class Progress(NamedTuple):
@@ -125,14 +130,23 @@ def dead_letter_rows(letters: Sequence[DeadLetter]) -> pa.Table:
 
 
 def dirty_day_rows(credits_: Sequence[CustomerCredits], *, run_id: int) -> pa.Table:
-    """The days whose rows ``attribution_rows`` changes, each once; stamped by the server."""
-    days = {day_of(at) for _, c in credits_ for at in (c.conversion.at_us, *c.conversion.former_at_us)}
-    return dirty_days(sorted(days), run_id=run_id)
+    """What ``attribution_rows`` changes: minutes of days, or days when those are many; stamped by the server."""
+    times = {at for _, c in credits_ for at in (c.conversion.at_us, *c.conversion.former_at_us)}
+    units = sorted({(day_of(at), _unit_of(at)) for at in times})
+    if len(units) > MOST_UNITS:
+        return dirty_days(sorted({day for day, _ in units}), run_id=run_id)
+    days, minutes = zip(*units, strict=True) if units else ((), ())
+    return _table(DIRTY_DAYS, {"run_id": [run_id] * len(units), "day": days, "unit": minutes})
 
 
 def dirty_days(days: Sequence[int], *, run_id: int) -> pa.Table:
-    """Marks for given days (since 1970-01-01), for instance to rebuild a range."""
+    """Marks for whole days (since 1970-01-01), for instance to rebuild a range."""
     return _table(DIRTY_DAYS, {"run_id": [run_id] * len(days), "day": days})
+
+
+def _unit_of(at_us: int) -> int:
+    """The minute of the day, from 1; 0, the whole day, for the two ends at which other days are held."""
+    return at_us // MINUTE_US % _MINUTES_PER_DAY + 1 if 0 < day_of(at_us) < _LAST_DAY else 0
 
 
 def run_rows(
@@ -169,8 +183,8 @@ def attribution_rows(
 ) -> pa.Table:
     """Rows of ``attributions``: one per conversion and model, with parallel lists over the touches.
 
-    A conversion that is not live gives a deleted row per model. So does every former day of a conversion, because
-    the day is part of the row's key; a former day equal to the present one gives none. ``rev`` decides between
+    A conversion that is not live gives a deleted row per model. So does every former minute of a conversion, because
+    the minute is part of the row's key; a former minute equal to the present one gives none. ``rev`` decides between
     rows of one key.
     """
     entries = [*credits_, *_former(credits_)]
@@ -227,14 +241,14 @@ def attribution_rows(
 
 
 def _former(credits_: Sequence[CustomerCredits]) -> list[CustomerCredits]:
-    """A deletion for each day, other than the present one, on which a conversion was perhaps written."""
+    """A deletion for each minute, other than the present one, in which a conversion was perhaps written."""
     found: list[CustomerCredits] = []
     for customer_id, c in credits_:
         if not c.conversion.former_at_us:
             continue
-        by_day = {day_of(at): at for at in c.conversion.former_at_us}
-        by_day.pop(day_of(c.conversion.at_us), None)
-        for at in by_day.values():
+        by_minute = {at // MINUTE_US: at for at in c.conversion.former_at_us}
+        by_minute.pop(c.conversion.at_us // MINUTE_US, None)
+        for at in by_minute.values():
             gone = replace(c.conversion, at_us=at, is_live=False, former_at_us=())
             found.append((customer_id, replace(c, conversion=gone, touches=(), weights=(), micros=())))
     return found

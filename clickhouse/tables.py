@@ -37,6 +37,7 @@ _ARROW: Final[Mapping[str, pa.DataType]] = {
     "Float64": pa.float64(),
     "Int64": pa.int64(),
     "UInt8": pa.uint8(),
+    "UInt16": pa.uint16(),
     "UInt32": pa.uint32(),
     "UInt64": pa.uint64(),
 }
@@ -199,7 +200,7 @@ ATTRIBUTIONS: Final = Table(
         Column("is_deleted", "UInt8", optional=True),
         Column("emitted_at", _TIME_MS),
     ),
-    key=("run_id", "model", "converted_at", "conversion_id"),
+    key=("run_id", "converted_at", "model", "conversion_id"),
     version="rev",
     deleted_flag="is_deleted",
 )
@@ -234,9 +235,10 @@ DIRTY_DAYS: Final = Table(
     (
         Column("run_id", "UInt32"),
         Column("day", "Date"),
+        Column("unit", "UInt16", optional=True),
         Column("marked_at", _TIME_US, optional=True),
     ),
-    key=("run_id", "day"),
+    key=("run_id", "day", "unit"),
     version="marked_at",
 )
 

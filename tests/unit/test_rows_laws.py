@@ -98,9 +98,9 @@ def test_attribution_rows_equal_a_row_by_row_construction(pairs: list[tuple[str,
     for customer_id, c in pairs:
         expected += row_by_row(customer_id, c, c.conversion.at_us, deleted=not c.conversion.is_live)
     for customer_id, c in pairs:
-        by_day = {at // DAY_US: at for at in c.conversion.former_at_us}
-        for day, at in by_day.items():
-            if day != c.conversion.at_us // DAY_US:
+        by_minute = {at // rows.MINUTE_US: at for at in c.conversion.former_at_us}
+        for minute, at in by_minute.items():
+            if minute != c.conversion.at_us // rows.MINUTE_US:
                 expected += row_by_row(customer_id, c, at, deleted=True)
 
     assert attribution_table(pairs).to_pylist() == expected
