@@ -43,7 +43,11 @@ def migrate(
     for migration in changed:
         print(f"{'would apply' if dry_run else 'applied'} {migration.version:04} {migration.name}")
         if dry_run:
-            print("\n\n".join(f"{statement};" for statement in migration.statements), end="\n\n")
+            for step in migration.steps:
+                print(
+                    f"-- only if: {step.only_if}\n{step.statement};" if step.only_if else f"{step.statement};",
+                    end="\n\n",
+                )
     if not changed:
         print(f"database {settings.database} is up to date")
 

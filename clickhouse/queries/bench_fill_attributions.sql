@@ -5,24 +5,24 @@
 -- first, n    numbers of its conversions: first up to first + n - 1
 -- customers   how many customers there are
 INSERT INTO attributions
-    (run_id, model, conversion_id, customer_id, conversion_type, converted_at, value_micros, currency,
-     `t.id`, `t.at`, `t.channel`, `t.campaign`, `t.weight`, `t.value_micros`, config_hash, rev, emitted_at)
+    (run_id, conversion_id, customer_id, conversion_type, converted_at, value_micros, currency, models,
+     `t.id`, `t.at`, `t.channel`, `t.campaign`, `t.weights`, `t.value_micros`, config_hash, rev, emitted_at)
 SELECT
     1,
-    share.1 AS model,
     concat('purchase:', toString(number)),
     concat('customer-', toString(h % {customers:UInt64})),
     if(h % 10 < 8, 'purchase', 'lead_created'),
     at,
     micros,
     ['USD', 'USD', 'USD', 'EUR', 'GBP'][1 + intDiv(h, 7) % 5],
+    arrayMap(s -> s.1, shares),
     arrayMap(i -> concat(toString(number), '-', toString(i)), steps),
     arrayMap(i -> at - toIntervalSecond((touches - i) * (h % 260000) + 1), steps),
     arrayMap(k -> ['paid_search', 'organic_search', 'direct', 'email', 'paid_social', 'organic_social', 'display',
                    'affiliate', 'referral', 'video', 'sms', 'push'][1 + intDiv(k * k, 144)], picks),
     arrayMap((k, i) -> concat('campaign-', toString(intDiv(k * k, 144)), '-', toString((k + i) % 5)), picks, steps),
-    share.2 AS weights,
-    arrayMap((m, i) -> m + if(i = touches, micros - arraySum(parts), 0), parts, steps),
+    arrayMap(i -> arrayMap(s -> s.2[i], shares), steps),
+    arrayMap(i -> arrayMap(p -> p[i] + if(i = touches, micros - arraySum(p), 0), parts), steps),
     'bench',
     1,
     now64(3)
@@ -47,7 +47,7 @@ FROM
             ('u_shaped', arrayMap(x -> x / arraySum(u), u)),
             ('w_shaped', arrayMap(x -> x / arraySum(w), w)),
             ('inverse_j', arrayMap(i -> toFloat64(touches + 1 - i) / arraySum(steps), steps))
-        ] AS shares
+        ] AS shares,
+        arrayMap(s -> arrayMap(x -> toInt64(floor(micros * x)), s.2), shares) AS parts
     FROM numbers({first:UInt64}, {n:UInt64})
 )
-ARRAY JOIN shares AS share, arrayMap(s -> arrayMap(x -> toInt64(floor(micros * x)), s.2), shares) AS parts

@@ -45,7 +45,7 @@ def test_declared_columns_are_those_of_the_engine(client: Client, table: Table) 
 def test_a_default_is_the_blank_value_or_the_servers_clock(client: Client, table: Table) -> None:
     columns = client.query(DESCRIBE, parameters={"t": table.name}).result_rows
     live = {name: expression for name, _, kind, expression in columns if kind == "DEFAULT"}
-    blank = {"click_ids", "properties", "traits", "unit"}
+    blank = {"click_ids", "properties", "traits", "unit", "fallbacks"}
 
     assert live.keys() | blank >= {c.name for c in table.columns if c.optional} >= live.keys()
     assert {e for n, e in live.items() if n.endswith("_at")} <= {"now64(6)"}

@@ -130,8 +130,8 @@ class World:
         for row in self.memory.final("attributions"):
             if asked["conversion_type"] not in {"", row["conversion_type"]}:
                 continue
-            for touch_id, at, channel, campaign, weight, micros in zip(
-                *(row[f"t.{n}"] for n in ("id", "at", "channel", "campaign", "weight", "value_micros")), strict=True
+            for touch_id, at, channel, campaign, (weight,), (micros,) in zip(
+                *(row[f"t.{n}"] for n in ("id", "at", "channel", "campaign", "weights", "value_micros")), strict=True
             ):
                 converted = row["converted_at"].date()
                 day = at.date() if touch_id and asked["basis"] == "touch_day" else converted
