@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from cli.bench_load import Measured
+    from cli.bench_loop import Measured
     from cli.bench_world import World
     from clickhouse.settings import ClickHouseSettings
 

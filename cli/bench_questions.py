@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from cli.bench_load import Measured, measure
+from cli.bench_loop import Measured, measure
 from clickhouse import queries
 from clickhouse.client import connect
 from embedded.clickhouse import pings
