@@ -1,15 +1,15 @@
 -- attributions: one row per conversion with all of its models, instead of one per model, so that the touches are
--- written once. The new table is filled beside the old one, then both swap names. From the first statement on the old
--- table takes no rows: a worker of the old version stops with an error instead of writing what would be lost.
--- The views keep their columns.
+-- written once. The old table first loses its name: a worker of the old version is refused from then on, instead of
+-- writing what would be lost. Until the rows are copied the views credits and conversions_attributed answer with an
+-- error; those over daily sums are served all the time. The views keep their columns.
 
 -- only if: SELECT count() FROM system.columns WHERE database = currentDatabase() AND table = 'attributions' AND name = 'model'
-ALTER TABLE attributions ADD CONSTRAINT IF NOT EXISTS replaced_by_one_row_per_conversion CHECK is_deleted > 1;
+RENAME TABLE attributions TO attributions_by_model;
 
 -- t.weights and t.value_micros: for each touch a list over models. fallbacks runs over models as well, or is empty when
 -- no other model stood in. The row with the highest rev wins; is_deleted = 1 removes. Reads without FINAL are wrong.
 -- The key is built for days (rollups, reports); a customer's rows are found by the bloom filter.
-CREATE TABLE IF NOT EXISTS attributions_widened
+CREATE TABLE IF NOT EXISTS attributions
 (
     run_id           UInt32,
     conversion_id    String,
@@ -38,8 +38,8 @@ PARTITION BY (run_id, toYYYYMM(converted_at))
 ORDER BY (run_id, toDate(converted_at), conversion_id);
 
 -- Of the rows of one conversion those with the highest rev count, deletions too: they must outlive what is replayed.
--- only if: SELECT count() FROM system.columns WHERE database = currentDatabase() AND table = 'attributions' AND name = 'model'
-INSERT INTO attributions_widened
+-- only if: SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'attributions_by_model'
+INSERT INTO attributions
     (run_id, conversion_id, customer_id, conversion_type, converted_at, value_micros, currency, models, fallbacks,
      `t.id`, `t.at`, `t.channel`, `t.campaign`, `t.weights`, `t.value_micros`,
      truncated, config_hash, rev, is_deleted, emitted_at)
@@ -68,13 +68,10 @@ FROM
             groupArray((toString(model), toString(fallback), `t.weight`, `t.value_micros`, rev))
         ) AS newest_rows,
         arraySort(arrayDistinct(arrayMap(row -> row.1, newest_rows))) AS names
-    FROM attributions
+    FROM attributions_by_model
     GROUP BY run_id, toDate(converted_at), conversion_id
 )
 SETTINGS max_bytes_before_external_group_by = 1000000000, max_partitions_per_insert_block = 0;
-
--- only if: SELECT count() FROM system.columns WHERE database = currentDatabase() AND table = 'attributions' AND name = 'model'
-EXCHANGE TABLES attributions AND attributions_widened;
 
 CREATE OR REPLACE VIEW credits AS
 SELECT
@@ -153,4 +150,4 @@ ARRAY JOIN
     arrayEnumerate(models) AS model_number
 SETTINGS do_not_merge_across_partitions_select_final = 1;
 
-DROP TABLE IF EXISTS attributions_widened SYNC;
+DROP TABLE IF EXISTS attributions_by_model SYNC;
