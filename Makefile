@@ -64,8 +64,12 @@ check: $(STAMP) ## format, lint, types, import direction
 	$(BIN)/lint-imports
 
 .PHONY: bench
-bench: setup ## the worker beside its peers on the same bytes; PEERS=folder with run.py
-	$(BIN)/python bench/run.py
+bench: setup ## the worker beside its peers on the same bytes, three rounds (about 40 minutes); PEERS=folder with run.py
+	$(BIN)/python -m bench.run $(BENCH_ARGS)
+
+.PHONY: bench-quick
+bench-quick: setup ## one round beside Kafka Streams and Quix, in under 5 minutes
+	$(BIN)/python -m bench.run --quick $(BENCH_ARGS)
 
 .PHONY: lock
 lock: ## renew requirements.lock (needs uv)

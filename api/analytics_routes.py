@@ -11,10 +11,11 @@ from starlette.responses import JSONResponse, Response
 
 from api import cursor as cursors
 from api import report
+from api.analytics_responses import ChannelReport, CustomerJourney, EarnedCredit, JourneyEvent
 from api.errors import Problem, invalid
 from api.freshness import entity_tag, freshness, is_current
 from api.parameters import Cursor, CustomerId, ModelName, model_id, problems
-from api.responses import ChannelReport, CustomerJourney, EarnedCredit, FieldError, JourneyEvent, Meta, amount
+from api.responses import FieldError, Meta, amount
 from api.services import Injected, Services
 from api.store import Basis, JourneyRow
 from api.store import EarnedCredit as EarnedRow
@@ -68,8 +69,7 @@ def build_router() -> APIRouter:
         start, end = _period(start_date, end_date, services.now().date())
         model = model_id(attribution_model or services.settings.default_model)
         money = currency or services.settings.reporting_currency
-        meta = await services.call(services.store.meta)
-        page = await services.call(
+        meta, page = await services.report(
             services.store.channel_performance,
             start,
             end,
@@ -137,7 +137,7 @@ def build_router() -> APIRouter:
         """
         wanted = _models(models)
         after = cursors.decode_event(cursor)
-        meta = await services.call(services.store.meta)
+        meta = await services.meta()
         rows = await services.call(services.store.journey, customer_id, after, limit + 1)
         page = rows[:limit]
         earned = await _earned(services, customer_id, wanted, page) if wanted and page else []

@@ -9,13 +9,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 import anyio
-from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from api import analytics_routes, attribution_routes, data_routes, health_routes
 from api.clickhouse_store import ClickHouseStore
 from api.docs import TAGS, add_docs
-from api.errors import problem_handlers
+from api.front import Api
 from api.guard import Guard
 from api.offsets import KafkaOffsets, OffsetReader
 from api.services import Services
@@ -42,7 +41,7 @@ def create_app(
     store: Store | None = None,
     offsets: OffsetReader | None = None,
     now: Callable[[], datetime] | None = None,
-) -> FastAPI:
+) -> Api:
     """The API.
 
     Args:
@@ -56,9 +55,9 @@ def create_app(
     """
     used = settings or load_settings()
     services = Services(
-        settings=used,
-        store=store or ClickHouseStore.from_environment(timeout_s=used.request_timeout_s),
-        offsets=offsets
+        used,
+        store or ClickHouseStore.from_environment(timeout_s=used.request_timeout_s),
+        offsets
         or KafkaOffsets(
             used.kafka_bootstrap_servers,
             INPUT_TOPICS,
@@ -67,16 +66,16 @@ def create_app(
             monotonic=time.monotonic,
         ),
         now=now or _utc_now,
-        threads=anyio.CapacityLimiter(used.query_threads),
+        monotonic=time.monotonic,
     )
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: object) -> AsyncIterator[None]:
         yield
         await anyio.to_thread.run_sync(services.offsets.close)
         await anyio.to_thread.run_sync(services.store.close)
 
-    app = FastAPI(
+    app = Api(
         title="realtime-attribution",
         version=version("realtime-attribution"),
         summary="Streaming multi-touch attribution",
@@ -86,7 +85,6 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        exception_handlers=problem_handlers(),
         redirect_slashes=False,
     )
     app.state.services = services

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from api import cursor as cursors
-from api.calculation import calculate, check_json
+from api import question
+from api.attribution_responses import Calculation, Model, ModelList, ModelParameter, Result, ResultCredit, ResultPage
+from api.calculation import calculate
 from api.freshness import freshness
-from api.parameters import Cursor, CustomerId, ModelName, model_id, problems
+from api.front import quick
+from api.parameters import Cursor, CustomerId, ModelName, json_only, model_id, problems
 from api.requests import CalculateIn
-from api.responses import Calculation, Model, ModelList, ModelParameter, Result, ResultCredit, ResultPage, amount
-from api.services import Injected
+from api.responses import amount
+from api.services import Injected, Services, services_of
 from api.settings import ApiSettings
 from api.store import ResultRow
 from attribution.config import DAY_US, AttributionConfig
 from attribution.models.registry import MODELS
 
+#: A longer body is computed in a thread: 10,000 touchpoints under ten models would hold up everybody else.
+_QUICK_BYTES: Final = 16_384
 
-async def _json_only(request: Request) -> None:
-    check_json(request.headers.get("content-type"))
+
+async def _calculate_quickly(body: bytes, request: Request) -> Response | None:
+    if request.headers.get("content-type") != "application/json":
+        return None
+    services: Services = request.app.state.services
+    answer = (
+        _read_and_calculate(body, services.settings)
+        if len(body) <= _QUICK_BYTES
+        else await services.call(_read_and_calculate, body, services.settings)
+    )
+    return None if answer is None else Response(answer, media_type="application/json")
+
+
+def _read_and_calculate(body: bytes, settings: ApiSettings) -> bytes | None:
+    asked = question.read(body)
+    return None if asked is None else calculate(asked, settings)
 
 
 def build_router() -> APIRouter:
@@ -39,16 +58,16 @@ def build_router() -> APIRouter:
         summary="Credits of a path that you describe",
         response_model=Calculation,
         responses=problems(413, 415, 422, 504),
-        dependencies=[Depends(_json_only)],
+        dependencies=[Depends(json_only)],
     )
+    @quick(_calculate_quickly, covers=(json_only, services_of))
     async def calculate_attribution(asked: CalculateIn, services: Injected) -> Response:
         """One conversion under several models, by the same core as the stream; nothing is stored.
 
         Values of one model sum exactly to the conversion's value (`value_micros`). Without a touchpoint inside the
         lookback window `credits` is empty and `unattributed_value` is the whole value.
         """
-        # written in the thread, too: an answer of 10,000 touchpoints and ten models would hold up everybody else
-        body = await services.call(lambda: calculate(asked, services.settings).model_dump_json())
+        body = await services.call(calculate, question.of(asked), services.settings)
         return Response(body, media_type="application/json")
 
     @router.get(
@@ -67,7 +86,7 @@ def build_router() -> APIRouter:
         """One result per conversion and model, newest conversion first. An unknown customer has none."""
         model = None if attribution_model is None else model_id(attribution_model)
         after = cursors.decode_result(cursor)
-        meta = await services.call(services.store.meta)
+        meta = await services.meta()
         rows = await services.call(services.store.results, customer_id, model, after, limit + 1)
         return ResultPage(
             customer_id=customer_id,

@@ -65,6 +65,10 @@ class ClickHouseStore:
         row = rows[0]
         return Meta(row["run_id"], row["as_of"], row["watermark"], row["config_hash"] or None)
 
+    def version(self) -> int | None:
+        """Hash of the state of the tables that reports read."""
+        return int(self._run("report_version")[0]["version"])
+
     def channel_performance(
         self,
         start: date,
@@ -86,9 +90,7 @@ class ClickHouseStore:
             "conversion_type": conversion_type,
             "fx_max_age_days": fx_max_age_days,
         }
-        rows = self._run("channel_performance", **asked)
-        currencies = self._run("currencies_in_period", **asked)
-        spend_through = {r["channel"]: r["spend_through"] for r in self._run("spend_through", end=end)}
+        rows = self._run("channel_report", **asked)
         return Page(
             [
                 ChannelRow(
@@ -97,12 +99,13 @@ class ClickHouseStore:
                     r["revenue_micros"],
                     r["spend_micros"],
                     r["touchpoints"],
-                    spend_through.get(r["channel"]),
+                    r["spend_through"],
                 )
                 for r in rows
+                if r["has_usable"]
             ],
-            [r["currency"] for r in currencies if r["is_left_out"]],
-            [r["currency"] for r in currencies if r["is_converted"]],
+            sorted({currency for r in rows for currency in r["left_out"]}),
+            sorted({currency for r in rows for currency in r["converted"]}),
         )
 
     def results(self, customer_id: str, model: str | None, after: ResultKey | None, limit: int) -> list[ResultRow]:

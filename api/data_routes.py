@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter
 
+from api.data_responses import DataStatus, DeadLetterCount, DependencyState, PartitionStatus
 from api.freshness import freshness
 from api.offsets import Bounds
 from api.parameters import problems
-from api.responses import DataStatus, DeadLetterCount, DependencyState, PartitionStatus
-from api.services import Injected
+from api.services import Injected, Services
 from api.store import Progress, Unavailable
 
 
@@ -28,15 +30,10 @@ def build_router() -> APIRouter:
         When Kafka does not answer, `kafka.status` says so and `end_offset` and `lag` are null; the rest is still
         given. A partition that no worker has reported yet waits with everything that it holds.
         """
-        meta = await services.call(services.store.meta)
-        progress = await services.call(services.store.progress)
-        dead_letters = await services.call(services.store.dead_letters)
-        kafka = DependencyState(name="kafka", status="ok", required=False)
-        ends: dict[tuple[str, int], Bounds] = {}
-        try:
-            ends = await services.call(services.offsets.read)
-        except Unavailable as error:
-            kafka = DependencyState(name="kafka", status="unavailable", required=False, reason=error.reason)
+        meta = await services.meta()
+        progress, dead_letters, (kafka, ends) = await asyncio.gather(
+            services.call(services.store.progress), services.call(services.store.dead_letters), _ask_kafka(services)
+        )
         partitions = partition_status(progress, ends)
         lags = [p.lag for p in partitions if p.lag is not None]
         is_known = kafka.status == "ok" and len(lags) == len(partitions)
@@ -49,6 +46,14 @@ def build_router() -> APIRouter:
         )
 
     return router
+
+
+async def _ask_kafka(services: Services) -> tuple[DependencyState, dict[tuple[str, int], Bounds]]:
+    try:
+        ends = await services.call(services.offsets.read)
+    except Unavailable as error:
+        return DependencyState(name="kafka", status="unavailable", required=False, reason=error.reason), {}
+    return DependencyState(name="kafka", status="ok", required=False), ends
 
 
 def partition_status(progress: list[Progress], ends: dict[tuple[str, int], Bounds]) -> list[PartitionStatus]:

@@ -1,19 +1,20 @@
 """Every failure of the API as a problem of RFC 9457 (``application/problem+json``).
 
-``Problem`` is raised by routes; ``problem_handlers`` turns it, Starlette's and FastAPI's own errors and the
-stores' ``Unavailable`` into the same shape. Nothing internal (traceback, SQL, address of a dependency) leaves.
+``Problem`` is raised by routes. ``problem_of`` turns Starlette's and FastAPI's own errors and the stores'
+``Unavailable`` into one, and the guard, which is around everything, answers with it. Nothing internal (traceback,
+SQL, address of a dependency) leaves.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from api.responses import FieldError, ProblemBody
 from api.store import Unavailable
@@ -35,8 +36,6 @@ _KINDS: Final = {
     503: ("dependency-unavailable", "Dependency unavailable"),
     504: ("timeout", "Timeout"),
 }
-
-Handler: TypeAlias = Callable[[Request, Any], Coroutine[Any, Any, Response]]
 
 
 class Problem(Exception):  # noqa: N818 - the RFC's own word for it
@@ -105,11 +104,6 @@ def _field_error(error: FieldError) -> dict[str, Any]:
     return error.model_dump(mode="json", exclude_unset=True)
 
 
-def request_id(request: Request) -> str:
-    """The id that the guard gave this request."""
-    return str(request.scope.get("state", {}).get("request_id", ""))
-
-
 def from_validation(error: RequestValidationError) -> Problem:
     """FastAPI's validation error with each field, its value and the reason."""
     errors = [_from_item(item) for item in error.errors()]
@@ -129,30 +123,21 @@ def _from_item(item: Mapping[str, Any]) -> FieldError:
     return FieldError(field=field, value=shown(item.get("input")), reason=reason)
 
 
-def problem_handlers() -> dict[int | type[Exception], Handler]:
-    """Exception handlers for the application factory."""
-
-    async def on_problem(request: Request, error: Problem) -> Response:
-        return respond(error, request_id(request))
-
-    async def on_validation(request: Request, error: RequestValidationError) -> Response:
-        return respond(from_validation(error), request_id(request))
-
-    async def on_http(request: Request, error: HTTPException) -> Response:
-        detail = {404: f"Nothing is at {request.url.path}.", 405: f"{request.method} is not allowed here."}.get(
-            error.status_code, str(error.detail)
-        )
-        return respond(Problem(error.status_code, detail, headers=error.headers), request_id(request))
-
-    async def on_unavailable(request: Request, error: Unavailable) -> Response:
-        return respond(unavailable(error), request_id(request))
-
-    return {
-        Problem: on_problem,
-        RequestValidationError: on_validation,
-        HTTPException: on_http,
-        Unavailable: on_unavailable,
-    }
+def problem_of(error: Exception, scope: Scope) -> Problem | None:
+    """The problem that an exception stands for; ``None`` for one that is a fault of ours."""
+    match error:
+        case Problem():
+            return error
+        case RequestValidationError():
+            return from_validation(error)
+        case Unavailable():
+            return unavailable(error)
+        case HTTPException():
+            detail = {404: f"Nothing is at {scope['path']}.", 405: f"{scope['method']} is not allowed here."}.get(
+                error.status_code, str(error.detail)
+            )
+            return Problem(error.status_code, detail, headers=error.headers)
+    return None
 
 
 def unavailable(error: Unavailable) -> Problem:

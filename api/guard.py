@@ -11,25 +11,28 @@ import uuid
 from collections.abc import Callable
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import Problem, respond
+from api.errors import Problem, problem_of, respond
+from api.front import replay
 
 _log: Final = logging.getLogger("api")
 
 _DOCS_CSP: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    b"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-_API_CSP: Final = "default-src 'none'; frame-ancestors 'none'"
+_API_CSP: Final = b"default-src 'none'; frame-ancestors 'none'"
 
-_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+_ALWAYS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_API_HEADERS: Final = (*_ALWAYS, (b"content-security-policy", _API_CSP), (b"cache-control", b"no-store"))
+_DOCS_HEADERS: Final = (*_ALWAYS, (b"content-security-policy", _DOCS_CSP), (b"cache-control", b"no-store"))
+_STATIC_HEADERS: Final = (*_ALWAYS, (b"content-security-policy", _DOCS_CSP), (b"cache-control", b"no-cache"))
 
 
 class Guard:
@@ -53,49 +56,48 @@ class Guard:
             return
         request_id = str(uuid.uuid4())
         scope["state"] = {**scope.get("state", {}), "request_id": request_id}
-        has_begun = False
+        has_begun = has_failed = False
+        limit = asyncio.timeout(self._timeout_s)
 
         async def guarded_send(message: Message) -> None:
             nonlocal has_begun
-            if message["type"] == "http.response.start":
+            if not has_begun and message["type"] == "http.response.start":
                 has_begun = True
-                _add_headers(MutableHeaders(scope=message), scope["path"], request_id)
+                if not has_failed:
+                    limit.reschedule(None)  # a slow reader is no slow answer
+                _add_headers(message, scope["path"], request_id)
             await send(message)
 
         try:
-            async with asyncio.timeout(self._timeout_s) as limit:
+            async with limit:
                 body = await _read_body(scope, receive, self._body_limit(scope["path"]))
-                await self._app(scope, _replay(body, receive), _lifting(guarded_send, limit))
-        except Problem as problem:
-            await respond(problem, request_id)(scope, receive, guarded_send)
-        except TimeoutError:
-            if has_begun:
-                raise
-            late = Problem(504, f"No answer within {self._timeout_s:g} s. Ask for less, or try again later.")
-            await respond(late, request_id)(scope, receive, guarded_send)
+                await self._app(scope, replay(body, receive), guarded_send)
+                return
         except Exception as error:
             if has_begun:
                 raise
-            _log.exception("request %s failed: %s %s", request_id, scope["method"], type(error).__name__)
-            internal = Problem(500, "Internal error. The server's log has the cause under this instance id.")
-            await respond(internal, request_id)(scope, receive, guarded_send)
+            has_failed = True
+            problem = self._problem(error, scope, request_id)
+        await respond(problem, request_id)(scope, receive, guarded_send)
 
-
-def _lifting(send: Send, limit: asyncio.Timeout) -> Send:
-    """Ends the time limit when the answer begins: a slow reader is no slow answer."""
-
-    async def lifting(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            limit.reschedule(None)
-        await send(message)
-
-    return lifting
+    def _problem(self, error: Exception, scope: Scope, request_id: str) -> Problem:
+        if isinstance(error, TimeoutError):
+            return Problem(504, f"No answer within {self._timeout_s:g} s. Ask for less, or try again later.")
+        problem = problem_of(error, scope)
+        if problem is None:
+            _log.error("request %s failed: %s %s", request_id, scope["method"], type(error).__name__, exc_info=error)
+            problem = Problem(500, "Internal error. The server's log has the cause under this instance id.")
+        return problem
 
 
 async def _read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    headers = Headers(scope=scope)
-    declared = headers.get("content-length", "")
-    if not declared and "transfer-encoding" not in headers:
+    declared, is_chunked = b"", False
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            declared = value
+        elif name == b"transfer-encoding":
+            is_chunked = True
+    if not declared and not is_chunked:
         return b""
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
@@ -121,22 +123,10 @@ def _too_large(limit: int) -> Problem:
     )
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
-    is_sent = False
-
-    async def replay() -> Message:
-        nonlocal is_sent
-        if is_sent:
-            return await receive()
-        is_sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replay
-
-
-def _add_headers(headers: MutableHeaders, path: str, request_id: str) -> None:
-    for name, value in _HEADERS.items():
-        headers.setdefault(name, value)
-    headers["Content-Security-Policy"] = _DOCS_CSP if path == "/docs" or path.startswith("/static/") else _API_CSP
-    headers.setdefault("Cache-Control", "no-cache" if path.startswith("/static/") else "no-store")
-    headers["X-Request-ID"] = request_id
+def _add_headers(message: Message, path: str, request_id: str) -> None:
+    given: list[tuple[bytes, bytes]] = list(message.get("headers", ()))
+    names = {name for name, _ in given}
+    ours = _STATIC_HEADERS if path.startswith("/static/") else _DOCS_HEADERS if path == "/docs" else _API_HEADERS
+    given += [header for header in ours if header[0] not in names]
+    given.append((b"x-request-id", request_id.encode()))
+    message["headers"] = given

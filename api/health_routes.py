@@ -9,9 +9,9 @@ import anyio
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
+from api.data_responses import DependencyState, Health
 from api.errors import Problem
 from api.parameters import problems
-from api.responses import DependencyState, Health
 from api.services import Injected, Services
 from api.store import Unavailable
 

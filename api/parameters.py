@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, TypeAlias
 
-from fastapi import Path, Query
+from fastapi import Path, Query, Request
 
-from api.errors import MEDIA_TYPE, invalid
+from api.errors import MEDIA_TYPE, Problem, invalid
 from attribution.errors import UnknownModelError
 from attribution.models.registry import resolve
 
@@ -28,6 +28,17 @@ def model_id(name: str, field: str = "attribution_model") -> str:
         return resolve(name).model_id
     except UnknownModelError as error:
         raise invalid(field, name, f"is not a model; {error.way_out}") from None
+
+
+async def json_only(request: Request) -> None:
+    """Refuse a body that does not say it is JSON.
+
+    Raises:
+        Problem: 415.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise Problem(415, f"The body is {kind or 'of no stated type'}; send it as Content-Type: application/json.")
 
 
 _WORDS: Final = {

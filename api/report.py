@@ -12,8 +12,9 @@ from datetime import date
 from math import fsum
 from typing import Final
 
+from api.analytics_responses import ChannelPerformance, Performance
 from api.errors import Problem
-from api.responses import ChannelPerformance, Performance, amount
+from api.responses import amount
 from api.store import ChannelRow
 
 CSV_COLUMNS: Final = (

@@ -1,9 +1,12 @@
-"""What a request needs, made once by the application factory and handed to routes by ``Depends``."""
+"""What a request needs, made once by the application factory and handed to routes by ``Depends``.
+
+Blocking reads run in threads, at most ``settings.query_threads`` at once. Every read of ``meta`` is shared, and so is
+every report over rollups: see ``reads``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Annotated, ParamSpec, TypeAlias, TypeVar
@@ -13,33 +16,64 @@ import anyio.to_thread
 from fastapi import Depends, Request
 
 from api.offsets import OffsetReader
+from api.reads import Joined, Kept
 from api.settings import ApiSettings
-from api.store import Store
+from api.store import Meta, Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
 class Services:
-    """Settings, ports, the clock (aware UTC) and the bound on threads that may wait for a dependency."""
+    """Settings, ports and the clock (aware UTC).
 
-    settings: ApiSettings
-    store: Store
-    offsets: OffsetReader
-    now: Callable[[], datetime]
-    threads: anyio.CapacityLimiter
+    Args:
+        settings: how long to wait, how many threads, how long to keep reports.
+        store: where to read.
+        offsets: ends of the topics.
+        now: the clock.
+        monotonic: the clock of durations, seconds.
+    """
+
+    def __init__(
+        self,
+        settings: ApiSettings,
+        store: Store,
+        offsets: OffsetReader,
+        *,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self.settings, self.store, self.offsets, self.now = settings, store, offsets, now
+        self._threads = anyio.CapacityLimiter(settings.query_threads)
+        self.meta: Joined[Meta] = Joined(lambda: self.call(store.meta))
+        self._standing: Joined[tuple[Meta, int | None]] = Joined(self._ask_standing)
+        self._kept = Kept(keep_s=settings.report_keep_s, monotonic=monotonic)
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a blocking function in a thread. When the request ends first, the thread is left to finish alone."""
         return await anyio.to_thread.run_sync(
-            partial(function, *args, **kwargs), limiter=self.threads, abandon_on_cancel=True
+            partial(function, *args, **kwargs), limiter=self._threads, abandon_on_cancel=True
         )
 
+    async def report(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Meta, T]:
+        """A report over rollups with what it stands on: ``read`` is a method of the store, its arguments are hashable.
 
-def _services(request: Request) -> Services:
+        The report is never older than its ``Meta`` says.
+        """
+        meta, version = await self._standing()
+        key = (read.__qualname__, args, tuple(sorted(kwargs.items())))
+        return meta, await self._kept.get(version, key, lambda: self.call(read, *args, **kwargs))
+
+    async def _ask_standing(self) -> tuple[Meta, int | None]:
+        # in this order: the report is as new as the version, and the version not older than what meta claims
+        return await self.call(self.store.meta), await self.call(self.store.version)
+
+
+async def services_of(request: Request) -> Services:
+    """The services of the application; a coroutine, since FastAPI would give a plain function a thread."""
     services: Services = request.app.state.services
     return services
 
 
-Injected: TypeAlias = Annotated[Services, Depends(_services)]
+Injected: TypeAlias = Annotated[Services, Depends(services_of)]

@@ -25,6 +25,7 @@ EXAMPLES: Final = {
     "ATTRIBUTION_API_MAX_CALCULATE_BODY_BYTES": "2000000",
     "ATTRIBUTION_API_KAFKA_TIMEOUT_S": "1",
     "ATTRIBUTION_API_STATUS_CACHE_S": "1",
+    "ATTRIBUTION_API_REPORT_KEEP_S": "30",
     "ATTRIBUTION_REPORTING_CURRENCY": "USD",
     "ATTRIBUTION_FX_MAX_AGE_DAYS": "7",
     "ATTRIBUTION_DEFAULT_MODELS": "first_touch,last_touch,linear",
@@ -63,6 +64,7 @@ class ApiSettings(BaseSettings):
     max_calculate_body_bytes: int = Field(default=2_000_000, ge=1_000, le=100_000_000)
     kafka_timeout_s: float = Field(default=1.0, gt=0, le=60)
     status_cache_s: float = Field(default=1.0, ge=0, le=60)
+    report_keep_s: float = Field(default=30.0, ge=0, le=3_600)
     reporting_currency: str = Field(
         default="USD", pattern="^[A-Z]{3}$", validation_alias=AliasChoices("ATTRIBUTION_REPORTING_CURRENCY")
     )

@@ -188,6 +188,12 @@ class Store(Protocol):
     def meta(self) -> Meta:
         """What the numbers of the active run stand on."""
 
+    def version(self) -> int | None:
+        """A number that differs when anything that a report over rollups reads may differ; None: not known.
+
+        A report read after it is at least as new.
+        """
+
     def channel_performance(
         self,
         start: date,

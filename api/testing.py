@@ -151,6 +151,11 @@ class MemoryStore:
         self.ping()
         return self.facts
 
+    def version(self) -> int | None:
+        """Not known: the facts are anybody's to change."""
+        self.ping()
+        return None
+
     def channel_performance(
         self,
         start: date,

@@ -88,6 +88,7 @@ class Attributor:
         "_direct",
         "_exclude",
         "_found",
+        "_kept_plans",
         "_lookback_us",
         "_no_fallbacks",
         "_plans",
@@ -96,8 +97,12 @@ class Attributor:
         "models",
     )
 
-    def __init__(self, config: AttributionConfig) -> None:
+    def __init__(self, config: AttributionConfig, *, kept_plans: int = _CACHED_PLANS) -> None:
         """Check the parameters and resolve the models.
+
+        Args:
+            config: the parameters.
+            kept_plans: for so many shapes of paths, what does not depend on times and value is kept.
 
         Raises:
             InvalidParameterError: a parameter cannot be used, or a model is not known.
@@ -107,6 +112,7 @@ class Attributor:
         self.config = config
         self.models: tuple[str, ...] = tuple(m.model_id for m in found)
         self._found = found
+        self._kept_plans = kept_plans
         self._plans: dict[tuple[int, int | None, int | None, int], _Plan] = {}
         self._reads_milestones = any(m.needs_milestone for m in found)
         self._no_fallbacks = ("",) * len(found)
@@ -175,7 +181,7 @@ class Attributor:
         if plan is None:
             plan = self._new_plan(path)
             if n <= _CACHED_TOUCHES:
-                if len(self._plans) >= _CACHED_PLANS:
+                if len(self._plans) >= self._kept_plans:
                     self._plans.clear()
                 self._plans[key] = plan
         return plan

@@ -2,8 +2,9 @@
 
 The benchmark gives ``BOOTSTRAP``, ``TOUCHPOINTS_TOPIC``, ``CONVERSIONS_TOPIC``, ``STATE_DIR`` and ``GROUP_ID``.
 The engine (ClickHouse behind its HTTP interface) is a child, so its CPU and memory are counted with the worker's.
-On SIGTERM the worker stops first; then the credits in ClickHouse are checked and appended to
-``ATTRIBUTION_BENCH_OUTPUT`` as one JSON line.
+On SIGTERM the workers stop first; then the credits in ClickHouse are checked and appended to
+``ATTRIBUTION_BENCH_OUTPUT`` as one JSON line, with the seconds from the start of this process until the first credit
+could be read.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -29,6 +31,7 @@ CHECK = Path(__file__).with_name("check.sql")
 
 def main() -> None:
     """Run until SIGTERM."""
+    began = time.monotonic()
     state, group = Path(os.environ["STATE_DIR"]), os.environ["GROUP_ID"]
     servers, touchpoints = os.environ["BOOTSTRAP"], os.environ["TOUCHPOINTS_TOPIC"]
     conversions = os.environ["CONVERSIONS_TOPIC"]
@@ -41,8 +44,10 @@ def main() -> None:
         client = connect(settings)
         own_topics(servers, group, touchpoints)
         workers = [start_worker(i, servers, engine.url, group, touchpoints, conversions) for i in range(WORKERS)]
-        while all(w.poll() is None for w in workers) and not stop.wait(0.2):
-            pass
+        first_credit_s = None
+        while all(w.poll() is None for w in workers) and not stop.wait(0.1):
+            if first_credit_s is None and client.command("SELECT count() FROM attributions") != 0:
+                first_credit_s = round(time.monotonic() - began, 2)
         for worker in workers:
             if worker.poll() is None:
                 worker.send_signal(signal.SIGTERM)
@@ -51,7 +56,9 @@ def main() -> None:
             found = client.query(CHECK.read_text())
             row = dict(zip(found.column_names, found.result_rows[0], strict=True))
             with Path(output).open("a") as lines:
-                lines.write(json.dumps({"group": group, "worker_exits": codes, **row}) + "\n")
+                lines.write(
+                    json.dumps({"group": group, "worker_exits": codes, "first_credit_s": first_credit_s, **row}) + "\n"
+                )
     sys.exit(0 if stop.is_set() else 1)
 
 

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from cli.simulate_text import progress, summary
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from loadgen.config import PopulationConfig
+    from loadgen.population import Population
+    from loadgen.producer import Sender
     from loadgen.run import RunReport
-    from loadgen.tally import Tally
 
 _DEFAULT_EVENTS_PER_DAY = 20_000.0
 _DAY_US = 86_400_000_000
@@ -48,21 +51,25 @@ def simulate(
         str, typer.Option(envvar="KAFKA_BOOTSTRAP_SERVERS", help="Kafka brokers, host:port.")
     ] = "127.0.0.1:9092",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print 20 records instead of sending.")] = False,
+    pool: Annotated[
+        int, typer.Option(min=0, help="Make so many records first and send them over and over, with new ids and times.")
+    ] = 0,
     preload: Annotated[bool, typer.Option("--preload", help="Make all records before sending the first.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Summary as one JSON object on stdout.")] = False,
 ) -> None:
     """Send simulated journeys, conversions, refunds, spend and broken records to Kafka."""
     import json
     import signal
-    from datetime import UTC, datetime
 
     from loadgen.config import ConfigError, PopulationConfig
     from loadgen.population import Population
     from loadgen.producer import BrokerUnavailableError, DeliveryError, Sender, check_broker
-    from loadgen.run import run, sample
+    from loadgen.run import sample
     from schemas.topics import topic_of
 
     _check_pace(events, rate, start, is_live=live, is_sent=not dry_run)
+    if pool and preload:
+        _fail("--preload: a pool is made before sending in any case; leave out one of --preload and --pool", 2)
     try:
         config = PopulationConfig(
             customers=customers,
@@ -79,9 +86,10 @@ def simulate(
         )
     except ConfigError as error:
         _fail(f"--{error.field.replace('_', '-')}{str(error).removeprefix(error.field)}", 2)
-    now_us = int(datetime.now(UTC).timestamp() * 1_000_000)
+    now_us = _now_us()
     start_us = now_us if live else _start(start, days, events, config, now_us)
-    population = Population(config, seed=seed, start_at_us=start_us, live_rate=rate if live else None)
+    even_rate = rate if live else config.events_per_day * 1e6 / _DAY_US if pool else None
+    population = Population(config, seed=seed, start_at_us=start_us, live_rate=even_rate)
     if dry_run:
         for line in sample(population, min(events or 20, 20)):
             print(json.dumps(line))
@@ -97,23 +105,71 @@ def simulate(
         signal.signal(number, stop)
     try:
         check_broker(bootstrap_servers, [topic_of(kind).topic for kind in ("touchpoint", "conversion", "spend")])
-        report = run(
+        sender = Sender(bootstrap_servers)
+        report = _run(
             population,
-            Sender(bootstrap_servers),
+            sender,
+            pool=pool,
+            is_live=live,
+            is_preloaded=preload,
             events=events or None,
             rate=rate or None,
             truth=truth,
-            is_preloaded=preload,
             should_stop=lambda: stopped,
-            on_progress=_progress(),
         )
     except (BrokerUnavailableError, DeliveryError) as error:
         _fail(str(error), 1)
     except OSError as error:
         _fail(f"--truth={str(truth)!r}: {error.strerror}; give a file in a writable folder", 2)
-    print(json.dumps(report.as_dict()) if json_output else _summary(report, truth))
+    print(json.dumps(report.as_dict()) if json_output else summary(report, truth))
     if report.send.is_stopped and events:
         raise typer.Exit(130)
+
+
+def _run(
+    population: Population,
+    sender: Sender,
+    *,
+    pool: int,
+    is_live: bool,
+    is_preloaded: bool,
+    events: int | None,
+    rate: float | None,
+    truth: Path | None,
+    should_stop: Callable[[], bool],
+) -> RunReport:
+    """Send the population, or a pool of it."""
+    import time
+    from dataclasses import replace
+
+    from loadgen.pool import Pool
+    from loadgen.run import run, run_pool
+
+    show = progress()
+    if not pool:
+        return run(
+            population,
+            sender,
+            events=events,
+            rate=rate,
+            truth=truth,
+            is_preloaded=is_preloaded,
+            should_stop=should_stop,
+            on_progress=lambda tally: show(tally.records, 0.0),
+        )
+    began = time.perf_counter()
+    made = Pool(population, pool)
+    generate_rate = len(made) / (time.perf_counter() - began)
+    if is_live:
+        made.begin_at(_now_us())
+    report = run_pool(made, sender, events=events, rate=rate, truth=truth, should_stop=should_stop, on_step=show)
+    return replace(report, generate_rate=generate_rate)
+
+
+def _now_us() -> int:
+    import time
+
+    return time.time_ns() // 1000
 
 
 def _check_pace(events: int, rate: float, start: str | None, *, is_live: bool, is_sent: bool) -> None:
@@ -140,47 +196,6 @@ def _start(text: str | None, days: float, events: int, config: PopulationConfig,
     if start_us + span_us > now_us + _SEASON_SLACK_US:
         _fail(f"--start={text!r}: {days:g} days from there end in the future; start earlier or give fewer --days", 2)
     return start_us
-
-
-def _progress() -> Callable[[Tally], None]:
-    """A line on the terminal every two seconds; nothing when stderr is not one."""
-    import time
-
-    if not sys.stderr.isatty():
-        return lambda _tally: None
-    last_at, last_count = time.monotonic(), 0
-
-    def show(tally: Tally) -> None:
-        nonlocal last_at, last_count
-        now = time.monotonic()
-        if now - last_at >= 2:
-            print(
-                f"{tally.records:,} records, {(tally.records - last_count) / (now - last_at):,.0f}/s", file=sys.stderr
-            )
-            last_at, last_count = now, tally.records
-
-    return show
-
-
-def _summary(report: RunReport, truth: Path | None) -> str:
-    tally, send = report.tally, report.send
-    valid = ", ".join(
-        f"{count:,} {kind}s" if kind != "spend" else f"{count:,} spend" for kind, count in sorted(tally.valid.items())
-    )
-    lines = [
-        f"{tally.records:,} records in {send.seconds:.1f} s ({send.achieved_rate:,.0f}/s"
-        + (
-            f", target {send.target_rate:,.0f}/s, at most {send.max_behind_s * 1000:,.0f} ms behind)"
-            if send.target_rate
-            else ")"
-        ),
-        f"{valid}; {tally.duplicates:,} delivered twice, {tally.malformed.total():,} malformed",
-    ]
-    if report.generate_rate:
-        lines.append(f"made before sending at {report.generate_rate:,.0f}/s")
-    if truth:
-        lines.append(f"truth: {truth}")
-    return "\n".join(lines)
 
 
 def _fail(message: str, code: int) -> NoReturn:

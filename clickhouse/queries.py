@@ -16,6 +16,11 @@ channel_performance_totals     same parameters -> one row, same columns without 
 currencies_in_period           same parameters -> currency, is_converted, is_left_out (for want of a rate, on some
                                days): the other currencies behind that report
 spend_through                  end: date -> channel, spend_through (date): newest day with spend up to end
+channel_report                 parameters of channel_performance -> channel, has_usable (0: no amount of it had a
+                               rate, so no sums), conversions, revenue_micros, spend_micros, touchpoints, converted
+                               and left_out (lists of other currencies), spend_through (date or None): the three
+                               queries above in one read
+report_version                 none -> version: a number that differs when what reports over rollups read may differ
 results_by_customer            customer_id: str, model: str ("" = all), limit: int (credits)
                                -> the columns of the view ``credits``: run_id, model, conversion_id, customer_id,
                                conversion_type, converted_at, currency, position (from 1), touchpoint_id,

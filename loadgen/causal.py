@@ -26,6 +26,25 @@ class CausalReport:
     expected_conversions: float
     incremental_conversions: dict[str, float]
 
+    def __add__(self, other: CausalReport) -> CausalReport:
+        """Both together."""
+        mine, theirs = self.incremental_conversions, other.incremental_conversions
+        return CausalReport(
+            self.journeys + other.journeys,
+            self.converted + other.converted,
+            self.expected_conversions + other.expected_conversions,
+            {name: mine.get(name, 0.0) + theirs.get(name, 0.0) for name in {**mine, **theirs}},
+        )
+
+    def __mul__(self, times: int) -> CausalReport:
+        """The same so many times."""
+        return CausalReport(
+            self.journeys * times,
+            self.converted * times,
+            self.expected_conversions * times,
+            {name: value * times for name, value in self.incremental_conversions.items()},
+        )
+
 
 class CausalTruth:
     """Adds up blocks; a report covers the journeys decided by a simulated second."""

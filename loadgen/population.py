@@ -49,6 +49,7 @@ class Population:
             raise ConfigError("rate", live_rate, "a live stream needs a rate above 0, for example 500")
         self.seed = seed
         self.start_at_us = start_at_us
+        self.live_rate = live_rate
         self._causal = CausalTruth([c.name for c in self.config.channels])
         self._sent_before = 0
         self._arrivals: Floats = np.zeros(0)
@@ -56,6 +57,15 @@ class Population:
         self._renderer = Renderer(self.config, seed=seed, start_at_us=start_at_us)
         season = Season(start_at_us) if live_rate is None else None
         self._clock = Clock(start_at_us, live_rate or self.config.events_per_day / DAY_S, season)
+
+    @property
+    def id_hash(self) -> str:
+        """Eight hexadecimal digits that every id of an event or order holds."""
+        return self._renderer.id_hash
+
+    def again(self) -> Population:
+        """The same stream, from its beginning."""
+        return Population(self.config, seed=self.seed, start_at_us=self.start_at_us, live_rate=self.live_rate)
 
     def chunks(self) -> Iterator[list[Record]]:
         """Records in order of arrival, a few thousand at a time, without end."""

@@ -51,11 +51,12 @@ _RECORDS_A_REPORTED_CAMPAIGN: Final = 60
 
 
 class Renderer:
-    """Makes the records of one stream; ids depend on its seed and start, so that two streams never share one."""
+    """Makes the records of one stream; ids hold a hash of its seed and start, so that two streams never share one."""
 
     def __init__(self, config: PopulationConfig, *, seed: int, start_at_us: int) -> None:
         self._topics: dict[Kind, str] = {kind: topic_of(kind).topic for kind in KINDS}
-        self._prefix = hashlib.blake2b(f"{seed}:{start_at_us}".encode(), digest_size=4).hexdigest() + "-"
+        self.id_hash = hashlib.blake2b(f"{seed}:{start_at_us}".encode(), digest_size=4).hexdigest()
+        self._prefix = self.id_hash + "-"
         self._ledger = SpendLedger(self._prefix)
         self._channels = config.channels
         self._campaigns = [

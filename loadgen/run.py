@@ -1,4 +1,4 @@
-"""One run: a population, sent, counted and, if asked, written down as truth."""
+"""One run: a population or a pool, sent, counted and, if asked, written down as truth."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from loadgen.pool import Pool
     from loadgen.population import Population
     from loadgen.producer import Sender, SendReport
     from loadgen.records import Record
@@ -73,6 +74,34 @@ def run(
         if writer:
             writer.finish(population.causal(report.sent))
     return RunReport(tally, report, generate_rate)
+
+
+def run_pool(
+    pool: Pool,
+    sender: Sender,
+    *,
+    events: int | None,
+    rate: float | None,
+    truth: Path | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_step: Callable[[int, float], None] | None = None,
+) -> RunReport:
+    """Send a pool over and over, ``events`` records in all (``None``: until ``should_stop``).
+
+    The truth file is written after the last record, by making the events anew; it has no summary if the run fails.
+
+    Raises:
+        DeliveryError: records were not stored.
+        OSError: the truth file cannot be written.
+    """
+    with TruthWriter(truth, pool.population) if truth else nullcontext() as writer:
+        outgoing = islice(pool.outgoing(), events)
+        report = sender.send(outgoing, rate=rate, on_step=on_step, should_stop=should_stop)
+        if writer:
+            for record in pool.records(report.sent):
+                writer.add(record)
+            writer.finish(pool.causal(report.sent))
+    return RunReport(pool.tally(report.sent), report, None)
 
 
 def write_truth(population: Population, events: int, path: Path) -> Tally:

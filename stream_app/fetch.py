@@ -10,13 +10,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from aiokafka.consumer.fetcher import READ_COMMITTED, Fetcher, PartitionRecords
 from aiokafka.errors import ConsumerStoppedError, CorruptRecordException
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+
+#: How long the broker may hold a fetch for which it has nothing. Requests to one broker are answered in turn, and a
+#: partition that was read while a fetch is held back is not asked for before the next one: both wait so long at most.
+FETCH_WAIT_MS: Final = 50
 
 
 class Record(msgspec.Struct, gc=False):
@@ -75,7 +79,12 @@ def slim(fetcher: Fetcher) -> None:
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread, with slim records."""
+    """Faust's consumer thread, with slim records and short waits at the broker."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # noqa: SLF001  # faust has no setting for it
+        return consumer
 
     async def _fetch_records(
         self,

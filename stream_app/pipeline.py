@@ -124,13 +124,14 @@ class Pipeline:
         if not self._consumer().begin(epoch):
             return
         began = time.perf_counter()
+        waited = time.monotonic() - epoch.first_at if epoch.first_at else 0.0
         batch = await self._computed(epoch)
         batch.notes = self._limits.advance(epoch.chunks, epoch.start, batch.rejected)
         computed = time.perf_counter()
         if self._finishing is not None:
             await self._finishing
         self._not_stored = batch.journeys
-        self._finishing = asyncio.create_task(self._finish(batch, computed - began, fail_stop))
+        self._finishing = asyncio.create_task(self._finish(batch, (waited, computed - began), fail_stop))
 
     async def _computed(self, epoch: Epoch) -> Batch:
         while True:
@@ -163,14 +164,16 @@ class Pipeline:
             if found:
                 batch.newest_us[source.topic, partition] = max([e.occurred_at_us for e in found])
 
-    async def _finish(self, batch: Batch, computed_s: float, fail_stop: Callable[[BaseException], None]) -> None:
-        """Steps 3 and 4, then 5 and 6 once those of the epoch before are over."""
+    async def _finish(
+        self, batch: Batch, before: tuple[float, float], fail_stop: Callable[[BaseException], None]
+    ) -> None:
+        """Steps 3 and 4, then 5 and 6 once those of the epoch before are over; ``before``: seconds waited, computed."""
         began = time.perf_counter()
         try:
             await self._make_durable(batch)
             if self._delivery is not None:
                 await self._delivery
-            seconds = (computed_s, time.perf_counter() - began)
+            seconds = (*before, time.perf_counter() - began)
             self._delivery = asyncio.create_task(self._deliver(batch, seconds, fail_stop))
         except Exception as error:  # noqa: BLE001  # whatever it is, nothing may be committed after it
             fail_stop(error)
@@ -198,7 +201,7 @@ class Pipeline:
             self._not_stored = {}
 
     async def _deliver(
-        self, batch: Batch, seconds: tuple[float, float], fail_stop: Callable[[BaseException], None]
+        self, batch: Batch, seconds: tuple[float, ...], fail_stop: Callable[[BaseException], None]
     ) -> None:
         """Rows, then offsets."""
         try:
@@ -210,8 +213,8 @@ class Pipeline:
             failpoints.passed("after_commit")
             self._beat("epoch committed")
             logger.info(
-                "Epoch of %d records, %d conversions attributed, %d rejected: computed in %.3f s, durable %.3f, "
-                "inserted %.3f, committed %.3f",
+                "Epoch of %d records, %d conversions attributed, %d rejected: waited %.3f s, computed in %.3f s, "
+                "durable %.3f, inserted %.3f, committed %.3f",
                 len(batch.epoch),
                 len(batch.credits),
                 len(batch.rejected),

@@ -25,17 +25,18 @@ from schemas.records import RawRecord
 from stream_app import failpoints
 from stream_app.alignment import Alignment
 from stream_app.commit_notes import NotingThread
+from stream_app.cutting import SETTLE_S, Cuts
 
 logger = get_logger(__name__)
 
-
-#: How often a consumer that has records in hand looks for more, and whether it is their turn.
-LOOK_S: Final = 0.02
+#: A topic with at most so many unread records in a partition holds no other up. More would let a worker that catches up
+#: attribute conversions before their touchpoints and again after them; fewer would make busy live traffic wait.
+LIVE_RECORDS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """When an epoch is cut: at so many records, or so long after the first one; small when idle, large when behind.
+    """When an epoch is cut: at so many records, or so long after the one before; see ``cutting``.
 
     ``topics``: all that is read; ``aligned_topics``: those of them that are read side by side in time.
     """
@@ -56,11 +57,13 @@ class Epoch:
 
     ``chunks``: records per topic partition in offset order, never empty.
     ``start``: the read position of each of these partitions before the epoch.
+    ``first_at``: when its first record came, on the monotonic clock.
     """
 
     fence: int
     chunks: Mapping[TP, Sequence[RawRecord]]
     start: Mapping[TP, int]
+    first_at: float = 0.0
 
     @property
     def end(self) -> dict[TP, int]:
@@ -94,7 +97,7 @@ class Consumer(driver.Consumer):
         self._notes: dict[TP, tuple[int, str]] = {}
         self._known_gaps: set[tuple[TP, int, int]] = set()
         self.alignment = Alignment(self._pace.aligned_topics)
-        self._taken_at = 0.0
+        self._cuts = Cuts(self._pace.epoch_records, self._pace.linger_s)
 
     @property
     def _pace(self) -> Pace:
@@ -154,29 +157,30 @@ class Consumer(driver.Consumer):
         before the committed offset (it was created anew), to its start. Both are said.
         """
         await self.idle.wait()
-        await super().perform_seek()
+        began = time.monotonic()
         sources = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
-        starts, ends = await self._bounds(sources)
-        positions: dict[TP, int] = {}
-        moved: dict[TP, int] = {}
-        for tp in sources:
-            committed = self._committed_offset.get(tp)
-            positions[tp] = position(tp, committed, starts.get(tp) or 0, ends.get(tp) or 0)
-            if positions[tp] != committed:
-                await self._seek(tp, positions[tp])
-                if committed is not None:
-                    moved[tp] = positions[tp]
+        thread = cast(NotingThread, self._thread)
+        self._notes = await thread.notes(sources)
+        committed = {tp: offset for tp, (offset, _) in self._notes.items()}
+        starts, ends = await self._bounds(sources, committed)
+        positions = {tp: position(tp, committed.get(tp), starts.get(tp) or 0, ends.get(tp) or 0) for tp in sources}
+        await thread.seek_all(positions)
+        self._read_offset.update(positions)
+        self._committed_offset.update(committed)
+        moved = {tp: at for tp, at in positions.items() if at != committed.get(tp, at)}
         if moved and await self._commit(moved):
             self._committed_offset.update(moved)
-        self._notes = await cast(NotingThread, self._thread).notes(sources)
         self.alignment.clear()
         self._next = positions
         self._tail = dict(self._next)
         self._rewind = False
+        logger.info("Positions of %d partitions set in %.3f s", len(sources), time.monotonic() - began)
 
-    async def _bounds(self, sources: Sequence[TP]) -> tuple[Mapping[TP, int], Mapping[TP, int]]:
+    async def _bounds(
+        self, sources: Sequence[TP], committed: Mapping[TP, int]
+    ) -> tuple[Mapping[TP, int], Mapping[TP, int]]:
         """Starts of all, and ends of those with a committed offset: nothing else needs them."""
-        read = [tp for tp in sources if self._committed_offset.get(tp) is not None]
+        read = [tp for tp in sources if tp in committed]
         starts = self.earliest_offsets(*sources) if sources else _nothing()
         ends = self.highwaters(*read) if read else _nothing()
         found = await asyncio.gather(starts, ends)
@@ -192,7 +196,7 @@ class Consumer(driver.Consumer):
                 if self._rewind and self.flow_active:
                     await self.perform_seek()
                 fence, generation = self.fence, self.app.consumer_generation_id
-                records, _ = await self._wait_next_records(LOOK_S if len(self.alignment) else 1.0)
+                records, _ = await self._wait_next_records(SETTLE_S if len(self.alignment) else 1.0)
                 if fence != self.fence or generation != self.app.consumer_generation_id:
                     self._rewind = True  # fetched under an old assignment
                     continue
@@ -204,11 +208,8 @@ class Consumer(driver.Consumer):
                 raise
 
     def _is_due(self) -> bool:
-        """Whether to hand over now: enough or old enough, and no epoch waits for the pipeline."""
-        count = len(self.alignment)
-        if not count or self._in_flight > 2 or not self._channel().queue.empty():
-            return False
-        return count >= self._pace.epoch_records or time.monotonic() - self._taken_at >= self._pace.linger_s
+        """Whether to hand over now: it is time, and no epoch waits for the pipeline."""
+        return self._cuts.is_due(len(self.alignment), self._in_flight) and self._channel().queue.empty()
 
     def _channel(self) -> Any:
         conductor: Any = self.app.topics
@@ -217,17 +218,17 @@ class Consumer(driver.Consumer):
 
     async def _deliver(self, fence: int) -> None:
         """Hand over what is due through the one channel; its bounded queue is the last backpressure."""
-        chunks, start = self.alignment.release(self._is_behind)
-        self._taken_at = time.monotonic()
+        chunks, start = self.alignment.release(self._is_behind, self._cuts.limit)
+        first_at = self._cuts.cut(sum(map(len, chunks.values())))
         if chunks and not failpoints.passed("hand_over"):
-            epoch = Epoch(fence, chunks, start)
+            epoch = Epoch(fence, chunks, start, first_at)
             await self.wait_first(self._channel().queue.put(epoch), self.suspend_flow.wait())
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:  # noqa: ASYNC109  # faust's signature
         """Nothing is fetched for partitions whose records wait for another topic, nor beyond a full epoch."""
         active = (active_partitions or set()) - self.alignment.waiting
         if not active or len(self.alignment) >= self._pace.epoch_records:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(SETTLE_S)
             return {}
         return await super()._getmany(active, timeout)
 
@@ -235,7 +236,7 @@ class Consumer(driver.Consumer):
         """Keep those records that continue the read positions."""
         active = self._get_active_partitions()
         if not len(self.alignment):
-            self._taken_at = time.monotonic()
+            self._cuts.begin()
         for aiokafka_tp, found in records.items():
             tp = TP(*aiokafka_tp)
             if tp not in active or self._is_changelog_tp(tp):
@@ -251,12 +252,12 @@ class Consumer(driver.Consumer):
             self.alignment.add(tp, expected, fresh)
 
     def _is_behind(self, tp: TP) -> bool:
-        """Whether the broker has records of an assigned partition that were not fetched yet."""
+        """Whether more records of an assigned partition wait at the broker than live traffic leaves there."""
         position = self._next.get(tp)
         if position is None or tp not in self._get_active_partitions():
             return False
         end = self.highwater(tp)
-        return end is not None and end > position
+        return end is not None and end - position > LIVE_RECORDS
 
     async def _is_suspicious_gap(self, tp: TP, expected: int, first: int) -> bool:
         """Offsets may be missing for good (transaction markers, retention); ask the broker once more to know."""

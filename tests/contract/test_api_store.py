@@ -480,6 +480,32 @@ class TestClickHouseStore(StoreContract):
             if row.conversion_id == half.conversion_id:
                 assert (row.rev, sum(c.value_micros for c in row.credits)) == (99, half.value_micros)
 
+    def test_the_version_moves_with_all_that_a_report_reads(self, load: Load, engine: ClickHouseSettings) -> None:
+        """And with nothing else: not with time, with a second reading, or with a conversion that is not rolled up."""
+        facts = with_rates(build_facts())
+        store, client = load(facts), connect(engine)
+        for table in ("active_run", "rollup_state", "spend", "fx_rates"):
+            client.command(f"OPTIMIZE TABLE {table} FINAL")  # so that no merge comes between
+        seen = [store.version()]
+        assert store.version() == seen[0]
+        customer, found = facts.credits[0]
+        again = replace(found, rev=98)
+        written = rows.attribution_rows([(customer, again)], run_id=1, config_hash=HASH, emitted_at_us=START_US)
+        Writer(client).write({"attributions": written})
+        assert store.version() == seen[0]
+        for change in (
+            Facts(credits=[(customer, again)]),
+            Facts(spend=[replace_spend(facts.spend[0], 1)]),
+            Facts(rates=[Rate(START, "USD", Decimal("1.25"))]),
+        ):
+            load(change)
+            seen.append(store.version())
+        queries.execute(client, "runs_promote", run_id=1)
+        seen.append(store.version())
+        assert None not in seen
+        assert len(set(seen)) == len(seen) == 5
+        client.close()
+
     def test_ratios_of_the_query_are_those_of_the_report(self, load: Load, engine: ClickHouseSettings) -> None:
         from api.report import channel  # noqa: PLC0415 - only this test compares the two
 

@@ -10,20 +10,21 @@ import sys
 import time
 import uuid
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from api.app import create_app
+from api.clickhouse_store import ClickHouseStore
 from api.offsets import Bounds, KafkaOffsets
 from api.settings import ApiSettings
 from api.store import Unavailable
-from api.testing import MemoryStore
+from api.testing import MemoryOffsets, MemoryStore
 from attribution.attribute import Attributor, FixedJourney
 from attribution.config import AttributionConfig
 from attribution.types import Conversion
-from clickhouse import rows
+from clickhouse import queries, rows
 from clickhouse.client import connect
 from clickhouse.rollups import Roller
 from clickhouse.settings import ClickHouseSettings
@@ -95,6 +96,42 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> httpx.Response:
         except httpx.TransportError:
             time.sleep(0.1)
     raise AssertionError(f"nothing answers at {url}")
+
+
+QUERIES = {
+    "/api/v1/analytics/channel-performance": ["meta", "report_version", "channel_report"],
+    "/api/v1/analytics/channel-performance?basis=touch_day": ["meta", "report_version", "channel_report"],
+    "/api/v1/analytics/channel-performance?limit=1": ["meta", "report_version"],  # the first one again
+    "/api/v1/analytics/customer-journey/c-1?models=linear": ["meta", "journey_page"],
+    "/api/v1/attribution/results/c-1": ["meta", "results_page"],
+    "/api/v1/data/status": ["meta", "data_status", "dead_letters_by_reason"],
+    "/ready": ["meta"],
+    "/api/v1/attribution/models": [],
+}
+
+
+@pytest.mark.clickhouse
+async def test_every_read_asks_these_queries_and_no_more(
+    clickhouse_url: str, clickhouse_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    run = queries.run
+
+    def noted(client: Any, name: str, /, **bound: Any) -> list[dict[str, Any]]:
+        asked.append(name)
+        return run(client, name, **bound)
+
+    monkeypatch.setattr(queries, "run", noted)
+    store = ClickHouseStore(ClickHouseSettings(url=clickhouse_url, database=clickhouse_database))
+    app = create_app(ApiSettings(), store=store, offsets=MemoryOffsets(), now=lambda: datetime.now(UTC))
+    found = {}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        for path in QUERIES:
+            asked.clear()
+            assert (await client.get(path)).status_code == 200
+            found[path] = sorted(asked)
+    store.close()
+    assert found == {path: sorted(names) for path, names in QUERIES.items()}
 
 
 @pytest.mark.clickhouse

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from api.app import create_app
+from api.attribution_responses import Calculation
 from api.requests import MAX_TOUCHPOINTS, CalculateIn
-from api.responses import Calculation
 from api.settings import ApiSettings
 from api.testing import MemoryOffsets, MemoryStore
 from attribution.models.registry import model_ids

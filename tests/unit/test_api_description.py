@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
-from api import responses
+from api import analytics_responses, attribution_responses, data_responses, responses
 from api.app import create_app
 from api.settings import EXAMPLES, ApiSettings, SettingsError, load_settings
 from api.testing import MemoryOffsets, MemoryStore
@@ -107,7 +107,9 @@ def test_every_reference_of_the_description_resolves() -> None:
 
 
 def test_every_example_fits_its_model() -> None:
-    models = [m for m in vars(responses).values() if isinstance(m, type) and issubclass(m, BaseModel)]
+    rooms = (responses, analytics_responses, attribution_responses, data_responses)
+    found = [value for room in rooms for value in vars(room).values() if isinstance(value, type)]
+    models = {m for m in found if issubclass(m, BaseModel)}
     checked = 0
     for model in models:
         example = responses.example_of(model)

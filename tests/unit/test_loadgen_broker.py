@@ -70,14 +70,15 @@ def murmur2(key: bytes) -> int:
     return h ^ (h >> 15)
 
 
+@pytest.mark.parametrize("options", [(), ("--pool", "1500")])
 def test_the_topics_hold_what_the_truth_file_says(
-    kafka_bootstrap: str, ends: dict[tuple[str, int], int], tmp_path: Path
+    kafka_bootstrap: str, ends: dict[tuple[str, int], int], tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     """Counts, malformed bytes, distinct events and partitions agree between the broker, the summary and the truth."""
     path = tmp_path / "truth.jsonl"
     done = simulate(
         kafka_bootstrap, "--events", "4000", "--rate", "0", "--seed", "11", "--malformed", "0.05",
-        "--truth", str(path), "--json",
+        "--truth", str(path), "--json", *options,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)

@@ -71,6 +71,7 @@ def test_no_record_leaves_before_it_is_due_nor_more_than_a_step_late(rate: float
     assert min(lateness) > -1e-9
     assert max(lateness) < 0.0021
     assert report.achieved_rate == pytest.approx(rate, rel=0.01)
+    assert report.late == 0
 
 
 def test_a_stall_is_reported_and_caught_up_with() -> None:
@@ -80,6 +81,7 @@ def test_a_stall_is_reported_and_caught_up_with() -> None:
     report = send(desk, 5_000, 1_000.0)
 
     assert report.max_behind_s == pytest.approx(0.5, abs=0.01)
+    assert report.late == pytest.approx(400, abs=5)
     assert report.seconds == pytest.approx(5.0, abs=0.05)
 
 

@@ -322,10 +322,9 @@ def test_a_long_path_equals_the_batch() -> None:
     assert attributor.attribute(journey, target) == attributor.attribute(journey, target) == expected
 
 
-def test_plans_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plans_are_bounded() -> None:
     """Credits stay the same when the plans of earlier paths were dropped."""
-    monkeypatch.setattr("attribution.attribute._CACHED_PLANS", 2)
-    attributor = Attributor(AttributionConfig())
+    attributor = Attributor(AttributionConfig(), kept_plans=2)
     target = _conversion()
     journeys = [FixedJourney(_touches(*range(n, 0, -1)), [target]) for n in range(1, 8)]
     first = [attributor.attribute(j, target) for j in journeys]

@@ -15,7 +15,7 @@ logger = get_logger(__name__)
 
 
 async def deliver(
-    self: Pipeline, batch: Batch, seconds: tuple[float, float], fail_stop: Callable[[BaseException], None]
+    self: Pipeline, batch: Batch, seconds: tuple[float, ...], fail_stop: Callable[[BaseException], None]
 ) -> None:
     """Offsets, then rows."""
     del seconds
