@@ -1,33 +1,31 @@
 -- Rollups read a minute of a day instead of the day: the minute becomes part of the key of attributions, and a mark may
--- name the minute that changed. As in 0009 a new table is filled beside the old one, which takes no rows meanwhile.
+-- name the minute that changed. As in 0009 the old table first loses its name, and the views of single credits are
+-- incomplete until its rows are copied.
+
+-- only if: SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'attributions' AND NOT sorting_key LIKE '%intDiv%'
+RENAME TABLE attributions TO attributions_by_day;
 
 -- intDiv of microseconds and not toStartOfMinute: that one ends in 2106, and begins again.
--- only if: SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'attributions' AND NOT sorting_key LIKE '%intDiv%'
-CREATE TABLE IF NOT EXISTS attributions_rekeyed AS attributions
+-- only if: SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'attributions_by_day'
+CREATE TABLE IF NOT EXISTS attributions AS attributions_by_day
 ENGINE = ReplacingMergeTree(rev, is_deleted)
 PARTITION BY (run_id, toYYYYMM(converted_at))
 ORDER BY (run_id, toDate(converted_at), intDiv(toUnixTimestamp64Micro(converted_at), 60000000), conversion_id);
 
--- only if: SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'attributions' AND NOT sorting_key LIKE '%intDiv%'
-ALTER TABLE attributions ADD CONSTRAINT IF NOT EXISTS replaced_by_a_key_with_the_minute CHECK is_deleted > 1;
-
 -- Of two times on one day, which had one key until now, the row with the highest rev counts. Deletions are kept: they
 -- must outlive what is replayed.
--- only if: SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'attributions' AND NOT sorting_key LIKE '%intDiv%'
-INSERT INTO attributions_rekeyed
-SELECT * FROM attributions
+-- only if: SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'attributions_by_day'
+INSERT INTO attributions
+SELECT * FROM attributions_by_day
 WHERE (run_id, toDate(converted_at), conversion_id, rev) IN
 (
     SELECT run_id, toDate(converted_at), conversion_id, max(rev)
-    FROM attributions
+    FROM attributions_by_day
     GROUP BY run_id, toDate(converted_at), conversion_id
 )
 SETTINGS max_bytes_before_external_group_by = 1000000000, max_partitions_per_insert_block = 0;
 
--- only if: SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'attributions' AND NOT sorting_key LIKE '%intDiv%'
-EXCHANGE TABLES attributions_rekeyed AND attributions;
-
-DROP TABLE IF EXISTS attributions_rekeyed SYNC;
+DROP TABLE IF EXISTS attributions_by_day SYNC;
 
 -- unit: 0 is the whole day, n its n-th minute.
 ALTER TABLE dirty_days ADD COLUMN IF NOT EXISTS unit UInt16 AFTER day, MODIFY ORDER BY (run_id, day, unit);
