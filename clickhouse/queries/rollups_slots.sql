@@ -1,5 +1,5 @@
 -- The sums of some minutes of one day by slot and day of the touch, from the newest rows of each conversion. A slot is a
--- minute, or ten of them before fine_from: 10000 + their number.
+-- minute, or half an hour before fine_from: 10000 + its number.
 -- A touch is read once and summed for all models at once; then models are taken apart.
 -- A touch with no weight under a model is on the path but earned nothing, so it is not counted.
 -- run_id        the run
@@ -35,7 +35,7 @@ FROM
     (
         SELECT
             toUInt16(intDiv(toUnixTimestamp64Micro(converted_at), 60000000) % 1440 + 1) AS unit,
-            if(unit < {fine_from:UInt16}, 10000 + intDiv(unit - 1, 10), unit) AS slot,
+            if(unit < {fine_from:UInt16}, 10000 + intDiv(unit - 1, 30), unit) AS slot,
             models, currency AS cur, conversion_type AS kind,
             `t.id` AS ids, `t.at` AS ats, `t.channel` AS channels, `t.campaign` AS campaigns,
             `t.weights` AS touch_weights, `t.value_micros` AS touch_micros
@@ -55,4 +55,5 @@ FROM
 ARRAY JOIN
     models AS m, all_weights AS model_weight, all_micros AS model_micros, all_touches AS model_touches
 GROUP BY slot, touch_day, m, ch, campaign, cur, kind
+ORDER BY slot
 SETTINGS do_not_merge_across_partitions_select_final = 1, output_format_arrow_low_cardinality_as_dictionary = 0
