@@ -1,8 +1,8 @@
 """The sums of a day in pieces, kept by the roller in memory, so that a change costs a piece and not the day.
 
 A day is cut into *slots*: its newest minutes one by one, earlier ones by half hours. Every minute is in exactly one
-slot, and the day is the sum of its slots. A mark that names a minute has the slot of that minute read again, as a whole:
-what left it is gone, what came is there, and nothing is ever added to or subtracted from an older sum.
+slot, and the day is the sum of its slots. A mark that names a minute has its slot read again, as a whole: what left it
+is gone, what came is there, and nothing is ever added to or subtracted from the sums of a minute.
 
 This is a cache and nothing else. It holds up to which mark it was read, and reads what was marked later, whoever has
 built the day meanwhile; a roller that ends takes nothing with it. Money is int64 micros, summed exactly.
