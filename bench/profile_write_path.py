@@ -45,7 +45,7 @@ from embedded.process import spawn, stop
 
 HERE: Final = Path(__file__).resolve().parent
 PEERS: Final = Path(os.environ.get("PEERS", HERE.parent.parent / "shared" / "peers")).resolve()
-CHECK: Final = HERE / "check.sql"
+CHECK: Final = Path("bench") / "check.sql"
 TOPICS: Final = ("touchpoints", "conversions")
 PARTITIONS: Final = 4
 _STAGES: Final = re.compile(
@@ -125,8 +125,8 @@ def run(variant: Variant, servers: str, total: int, args: argparse.Namespace, wo
     group = f"{variant.name}-{uuid.uuid4().hex[:8]}"
     home = work / group
     admin = AdminClient({"bootstrap.servers": servers})
-    own = [f"{group}-spend", f"{group}-dead-letter"]
-    for future in admin.create_topics([NewTopic(t, PARTITIONS, 1) for t in own]).values():
+    own = {name: f"{group}-{name}" for name in ("spend", "identities", "erasures", "dead-letter")}
+    for future in admin.create_topics([NewTopic(t, PARTITIONS, 1) for t in own.values()]).values():
         future.result()
     with Environment(variant.environment), ClickHouse(home / "clickhouse", log=home / "clickhouse.log") as engine:
         store = {"CLICKHOUSE_URL": engine.url, "CLICKHOUSE_DATABASE": "bench"}
@@ -143,8 +143,10 @@ def run(variant: Variant, servers: str, total: int, args: argparse.Namespace, wo
                     "ATTRIBUTION_DATA_DIR": str(home / log.stem),
                     "ATTRIBUTION_TOUCHPOINTS_TOPIC": TOPICS[0],
                     "ATTRIBUTION_CONVERSIONS_TOPIC": TOPICS[1],
-                    "ATTRIBUTION_SPEND_TOPIC": own[0],
-                    "ATTRIBUTION_DEAD_LETTER_TOPIC": own[1],
+                    "ATTRIBUTION_SPEND_TOPIC": own["spend"],
+                    "ATTRIBUTION_IDENTITIES_TOPIC": own["identities"],
+                    "ATTRIBUTION_ERASURES_TOPIC": own["erasures"],
+                    "ATTRIBUTION_DEAD_LETTER_TOPIC": own["dead-letter"],
                     "ATTRIBUTION_LOG_LEVEL": "info",
                 },
             )
@@ -160,7 +162,7 @@ def run(variant: Variant, servers: str, total: int, args: argparse.Namespace, wo
         finally:
             for worker in workers:
                 stop(worker)
-        found = connect(ClickHouseSettings(url=engine.url, database="bench")).query(CHECK.read_text())
+        found = connect(ClickHouseSettings(url=engine.url, database="bench")).query((variant.tree / CHECK).read_text())
         check = dict(zip(found.column_names, found.result_rows[0], strict=True))
     return {
         "variant": variant.name,
