@@ -10,7 +10,7 @@ SELECT
     (SELECT count() FROM touchpoints FINAL) AS touchpoints
 FROM
 (
-    SELECT conversion_id, value_micros AS value, models, `t.weights` AS all_weights, `t.value_micros` AS all_micros
+    SELECT conversion_id, value_micros AS value, models AS names, `t.weights` AS all_weights, `t.value_micros` AS all_micros
     FROM attributions FINAL
 )
-ARRAY JOIN models AS model, arrayEnumerate(models) AS n
+ARRAY JOIN names AS model, arrayEnumerate(names) AS n

@@ -14,6 +14,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from attribution.config import DAY_US
 from attribution.types import Conversion, ConversionCredits
 from clickhouse import migrate as migrations
+from clickhouse import queries
 from clickhouse.client import connect
 from clickhouse.errors import SinkRejected
 from clickhouse.migrate import Migration, Step, migrate
@@ -39,6 +40,13 @@ NAMES = (
     "t.campaign t.weight t.value_micros fallback truncated config_hash rev is_deleted emitted_at"
 )
 COLUMNS = NAMES.split()
+#: The checksum of a run as the program before computed it.
+SUM_BEFORE = """
+    SELECT count(), sum(cityHash64(
+        model, conversion_id, customer_id, conversion_type, converted_at, value_micros, currency,
+        `t.id`, `t.at`, `t.channel`, `t.campaign`, `t.weight`, `t.value_micros`, fallback, truncated, config_hash
+    )) FROM attributions FINAL WHERE run_id = 1
+"""
 
 
 @pytest.fixture
@@ -133,6 +141,16 @@ def test_the_views_say_the_same_before_and_after(settings: ClickHouseSettings, c
     assert len(before["credits"]) > 100
     kept = "SELECT count(), uniqExact(conversion_id) FROM attributions WHERE run_id = 1"
     assert client.query(kept).result_rows == [(51, 51)]
+
+
+def test_the_checksum_of_a_run_stays(settings: ClickHouseSettings, client: Client) -> None:
+    fill(client, 4)
+    before = client.query(SUM_BEFORE).result_rows
+
+    migrate(settings)
+
+    (after,) = queries.run(client, "runs_checksum", run_id=1)
+    assert [(after["credit_rows"], after["hash_sum"])] == before
 
 
 def test_it_is_finished_from_wherever_it_was_broken_off(settings: ClickHouseSettings, client: Client) -> None:
