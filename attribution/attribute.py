@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, Protocol
 
 from attribution.config import AttributionConfig
 from attribution.errors import InvalidParameterError
-from attribution.models.base import Path, Shares, shares
+from attribution.models.base import LEAD, OPPORTUNITY, Path, Shares, shares
 from attribution.models.milestones import milestone_times
 from attribution.models.registry import resolve
 from attribution.models.rules import check_custom_weights
@@ -28,6 +28,7 @@ from attribution.types import UNATTRIBUTED, Conversion, ConversionCredits, Touch
 #: Plans of longer paths are computed each time: keeping them would hold megabytes for little.
 _CACHED_TOUCHES: Final = 32
 _CACHED_PLANS: Final = 4_096
+_FEW_CONVERSIONS: Final = 16
 
 
 class _Plan(NamedTuple):
@@ -88,11 +89,13 @@ class Attributor:
         "_direct",
         "_exclude",
         "_found",
+        "_found_anchors",
         "_kept_plans",
         "_lookback_us",
         "_no_fallbacks",
         "_plans",
         "_reads_milestones",
+        "_scanned",
         "config",
         "models",
     )
@@ -115,6 +118,8 @@ class Attributor:
         self._kept_plans = kept_plans
         self._plans: dict[tuple[int, int | None, int | None, int], _Plan] = {}
         self._reads_milestones = any(m.needs_milestone for m in found)
+        self._scanned: Sequence[Conversion] = ()
+        self._found_anchors: Sequence[Conversion] = ()
         self._no_fallbacks = ("",) * len(found)
         self._lookback_us = config.lookback_us
         self._exclude = frozenset(name.casefold() for name in config.exclude_channels)
@@ -147,7 +152,7 @@ class Attributor:
                 conversion, rev, models, (pseudo,), ((1.0,),) * n, ((value,),) * n, self._no_fallbacks, truncated
             )
         lead_us, opportunity_us = (
-            milestone_times(journey.conversions(), conversion) if self._reads_milestones else (None, None)
+            milestone_times(self._anchors(journey), conversion) if self._reads_milestones else (None, None)
         )
         path = Path(touches, conversion, direct_channels=self._direct, lead_us=lead_us, opportunity_us=opportunity_us)
         weights, micros, fallbacks = self._credits(path, value)
@@ -207,10 +212,21 @@ class Attributor:
             tuple(weights), tuple([s for _, s in distinct.values()]), tuple(slots), tuple(timed), tuple(fallbacks)
         )
 
+    def _anchors(self, journey: JourneyView) -> Sequence[Conversion]:
+        """Conversions that others may depend on; of a long list found once, not for every conversion of it."""
+        conversions = journey.conversions()
+        if len(conversions) < _FEW_CONVERSIONS:
+            return conversions
+        if conversions is not self._scanned:
+            kinds = {LEAD, OPPORTUNITY, *self.config.reset_on_conversion}
+            self._scanned = conversions
+            self._found_anchors = [c for c in conversions if c.conversion_type in kinds]
+        return self._found_anchors
+
     def _reset_us(self, journey: JourneyView, conversion: Conversion) -> int:
         """Time of the previous live conversion that ends a journey; a time before all others if there is none."""
         kinds, found = self.config.reset_on_conversion, -(1 << 62)
-        for other in journey.conversions():
+        for other in self._anchors(journey):
             if other.at_us > conversion.at_us:
                 break
             if other.is_live and other.conversion_type in kinds and other.order < conversion.order:

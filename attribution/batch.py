@@ -72,6 +72,14 @@ def attribute_all(
     return result
 
 
+def within_bound(events: Iterable[ConversionEvent], bound: int) -> list[ConversionEvent]:
+    """What a journey bounded to so many conversions and corrections holds in the end: the newest ones.
+
+    Holds for conversions of one event each, with corrections that name them; sorted by ``(at_us, event_id)``.
+    """
+    return sorted(sorted(events, key=lambda e: (e.at_us, e.event_id), reverse=True)[:bound])
+
+
 def survivors_of(links: Iterable[Link]) -> dict[str, str]:
     """The surviving id of every id that a link names: each link renames all that are called like the former id."""
     names: dict[str, str] = {}

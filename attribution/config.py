@@ -31,8 +31,8 @@ class AttributionConfig:
 
     ``custom_weights`` are (first, middle, last) of the ``custom`` model. ``reset_on_conversion`` names
     the conversion types that end a journey for the conversions after them (empty: windows overlap).
-    ``max_touchpoints``, ``max_linked_ids`` (ids of one person), ``allowed_lateness_us`` and
-    ``conversion_retention_us`` bound a stored journey.
+    ``max_touchpoints``, ``max_conversions`` (events: conversions and corrections), ``max_linked_ids`` (ids of one
+    person), ``allowed_lateness_us`` and ``conversion_retention_us`` bound a stored journey.
     """
 
     models: tuple[str, ...] = DEFAULT_MODELS
@@ -43,6 +43,7 @@ class AttributionConfig:
     direct_channels: frozenset[str] = frozenset({"direct", "(direct)"})
     reset_on_conversion: frozenset[str] = frozenset()
     max_touchpoints: int = 1_000
+    max_conversions: int = 10_000
     max_linked_ids: int = 100
     allowed_lateness_us: int = 30 * DAY_US
     conversion_retention_us: int = 400 * DAY_US

@@ -8,22 +8,22 @@ event was new, so that a replay after a crash re-emits what it owes. Equal sets 
 ``rev`` replaces a row with a lower one.
 
 Bounds: the newest ``max_touchpoints`` touches and the first one are kept (``truncated`` records that
-some were dropped); touches that no conversion may look back at any more, and conversions past their
-retention, are pruned. All times are microseconds since the epoch.
+some were dropped); of conversions and corrections the newest ``max_conversions`` events (rows of older ones
+stay as they are); touches that no conversion may look back at any more, and conversions past their retention,
+are pruned. All times are microseconds since the epoch.
 
 How the journeys of ids of one person find together: ``attribution.merging``.
 """
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from attribution import journey_bytes
 from attribution.config import AttributionConfig
-from attribution.conversions import linked_keys, resolve, retained
+from attribution.conversions import linked_keys, newest, resolve, retained
 from attribution.identity import Link
 from attribution.types import Conversion, ConversionEvent, Touch
 
@@ -37,12 +37,14 @@ _NEVER: Final = 1 << 62
 class Applied:
     """What ``Journey.apply`` found: conversions to write, and events that came too late to count.
 
+    ``excess_conversions`` are older than all of the ``max_conversions`` that a full journey holds.
     ``newest_before_us`` is the time of the journey's newest event before.
     """
 
     affected: list[Conversion] = field(default_factory=list)
     late_touches: list[Touch] = field(default_factory=list)
     late_conversions: list[ConversionEvent] = field(default_factory=list)
+    excess_conversions: list[ConversionEvent] = field(default_factory=list)
     changed: bool = False
     newest_before_us: int = 0
 
@@ -110,14 +112,14 @@ class Journey:
         Returns:
             the conversions to write: all whose credits these events can have changed.
         """
-        newest = self.newest_us
+        newest_us = self.newest_us
         before = self.rev
-        applied = Applied(newest_before_us=newest)
+        applied = Applied(newest_before_us=newest_us)
         if touches:
-            touches = self._split_late_touches(touches, newest - config.horizon_us, applied)
+            touches = self._split_late_touches(touches, newest_us - config.horizon_us, applied)
             self._merge_touches(touches, config)
         if events:
-            events = self._split_late_events(events, newest, config, applied)
+            events = self._split_late_events(events, newest_us, config, applied)
             self._merge_events(events)
         self._cap(config)
         applied.changed = self.rev != before
@@ -148,7 +150,8 @@ class Journey:
         every ``rev`` that they ever wrote rows with.
         """
         self._merge_touches(touches, config)
-        self._merge_events(events)
+        beyond = self.events[0] if len(self.events) >= config.max_conversions else None
+        self._merge_events([e for e in events if beyond is None or e >= beyond])
         self._cap(config)
         for name, count in revs:
             more = count - self.absorbed.get(name, 0)
@@ -168,16 +171,19 @@ class Journey:
         return [t for t in touches if t[0] >= oldest_us or t[1] in known]
 
     def _split_late_events(
-        self, events: Sequence[ConversionEvent], newest: int, config: AttributionConfig, applied: Applied
+        self, events: Sequence[ConversionEvent], newest_us: int, config: AttributionConfig, applied: Applied
     ) -> Sequence[ConversionEvent]:
         """A conversion may be as late as ``allowed_lateness``, a correction as ``conversion_retention``."""
         known = {e.event_id for e in self.events}
-        oldest, oldest_correction = newest - config.allowed_lateness_us, newest - config.conversion_retention_us
+        oldest, oldest_correction = newest_us - config.allowed_lateness_us, newest_us - config.conversion_retention_us
+        beyond = self.events[0] if len(self.events) >= config.max_conversions else None
         kept = []
         for event in events:
             limit = oldest_correction if event.adjusts or event.status != "completed" else oldest
             if event.at_us < limit and event.event_id not in known:
                 applied.late_conversions.append(event)
+            elif beyond is not None and event < beyond and event.event_id not in known:
+                applied.excess_conversions.append(event)
             else:
                 kept.append(event)
         return kept
@@ -185,65 +191,81 @@ class Journey:
     def _merge_touches(self, touches: Iterable[Touch], config: AttributionConfig) -> None:
         """What the cap would drop at once is not taken: a replay of it must not raise ``rev``."""
         mine = self.touches
-        ids = [t[1] for t in mine] if len(mine) < 32 else {t[1] for t in mine}
+        known = {t[1]: t for t in mine}
+        is_full = self.truncated and len(mine) > config.max_touchpoints
+        low, high = (mine[0], mine[1]) if is_full else (None, None)
+        added, has_replaced = [], False
         for touch in touches:
-            if self.truncated and len(mine) > config.max_touchpoints and mine[0] < touch < mine[1]:
+            if low is not None and high is not None and low < touch < high:
                 continue
-            if touch[1] not in ids:
-                ids.append(touch[1]) if isinstance(ids, list) else ids.add(touch[1])
-                insort(mine, touch)
+            old = known.get(touch[1])
+            if old is None:
+                known[touch[1]] = touch
+                added.append(touch)
                 self.rev += 1
-            else:
-                self._keep_smaller(mine, touch)
+                low = min(low, touch) if low is not None else None
+            elif old != touch:
+                has_replaced |= self._keep_smaller(known, old, touch)
+        if has_replaced:
+            self.touches = sorted(known.values())
+        elif added:
+            mine += added
+            mine.sort()  # two runs at most where touches come in order: a merge
 
-    def _keep_smaller(self, mine: list[Touch], touch: Touch) -> None:
+    def _keep_smaller(self, known: dict[str, Touch], old: Touch, touch: Touch) -> bool:
         """One id with two contents: the smaller one stays, whichever came first."""
-        index = next(i for i, t in enumerate(mine) if t[1] == touch[1])
-        if touch == mine[index]:
-            return
-        if touch < mine[index]:
-            del mine[index]
-            insort(mine, touch)
+        is_smaller = touch < old
+        if is_smaller:
+            known[touch[1]] = touch
             self.rev += 1
         if not self.contradicted:
             self.contradicted = True
             self.rev += 1
+        return is_smaller
 
     def _merge_events(self, events: Iterable[ConversionEvent]) -> None:
         """Keep every version of an event; of one version sent twice the later time of sending."""
         mine = self.events
         known = {e[:-1]: e for e in mine}
+        before, has_replaced = len(mine), False
         for event in events:
             old = known.get(event[:-1])
             if old is not None and old.sent_at_us >= event.sent_at_us:
                 continue
-            if old is not None:
-                mine.remove(old)
+            has_replaced |= old is not None
+            if old is None:
+                mine.append(event)
             known[event[:-1]] = event
-            insort(mine, event)
             self.rev += 1
             self._resolved = None
+        if has_replaced:
+            self.events = sorted(known.values())
+        elif len(mine) > before:
+            mine.sort()
 
     def _cap(self, config: AttributionConfig) -> None:
         touches = self.touches
         if len(touches) > config.max_touchpoints + 1:
             del touches[1 : len(touches) - config.max_touchpoints]
             self.truncated = True
+        if len(self.events) > config.max_conversions:
+            self.events = newest(self.events, config.max_conversions)
+            self._resolved = None
 
-    def prune(self, newest: int, config: AttributionConfig) -> None:
+    def prune(self, newest_us: int, config: AttributionConfig) -> None:
         """Forget what nothing may look back at any more. Call it when the conversions of ``apply`` are attributed.
 
         Args:
-            newest: ``Applied.newest_before_us``. Events that came together do not prune one another: a replay after a
-                crash finds them again.
+            newest_us: ``Applied.newest_before_us``. Events that came together do not prune one another: a replay
+                after a crash finds them again.
             config: windows and bounds.
         """
         touches, events = self.touches, self.events
-        if events and events[0].at_us < newest - config.conversion_retention_us:
-            self.events = retained(events, newest - config.conversion_retention_us)
+        if events and events[0].at_us < newest_us - config.conversion_retention_us:
+            self.events = retained(events, newest_us - config.conversion_retention_us)
             self._resolved = None
-        if touches and touches[0][0] < newest - config.horizon_us:
-            oldest = newest - config.horizon_us
+        if touches and touches[0][0] < newest_us - config.horizon_us:
+            oldest = newest_us - config.horizon_us
             if self.events:
                 oldest = min(oldest, self.events[0].at_us - config.lookback_us)
             if touches[0][0] < oldest:

@@ -136,7 +136,7 @@ def _handovers(
             )
         else:
             touches = tuple(_without(arrived.touches, applied.late_touches))
-            events = tuple(_without(arrived.events, applied.late_conversions))
+            events = tuple(_without(arrived.events, (*applied.late_conversions, *applied.excess_conversions)))
             if touches or events:
                 yield Handover(customer_id, survivor, revs, links, touches, events, journey.truncated)
     if grew:
@@ -146,4 +146,5 @@ def _handovers(
 
 
 def _without(items: Iterable[_T], late: Sequence[_T]) -> Iterator[_T]:
-    return (item for item in items if item not in late)
+    gone = set(late)
+    return (item for item in items if item not in gone)

@@ -35,7 +35,7 @@ def recomputer(
         if not events:
             return []
         journey = Journey()
-        if len(touches) <= config.max_touchpoints:
+        if len(touches) <= config.max_touchpoints and len(events) <= config.max_conversions:
             affected: Iterable[Conversion] = journey.apply(touches, events, unbounded).affected
             return [attribute(journey, conversion) for conversion in affected]
         newest: dict[tuple[str, int], ConversionCredits] = {}

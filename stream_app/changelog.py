@@ -9,7 +9,7 @@ Restoring reads committed records only, so what a fenced owner left unfinished i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from mode import get_logger
@@ -21,6 +21,12 @@ TIMEOUT_S: Final = 30.0
 
 #: A journey of a hundred thousand conversions. A longer one stops the worker.
 MAX_JOURNEY_BYTES: Final = 16 << 20
+
+
+#: Of a restore, per partition: records a chunk, bytes a fetch, bytes that wait in memory (KiB).
+CHUNK_RECORDS: Final = 20_000
+FETCH_BYTES: Final = 8 << 20
+QUEUED_KIB: Final = 16 << 10
 
 
 class FencedError(RuntimeError):
@@ -109,11 +115,13 @@ def restore(
     apply: Callable[[Mapping[bytes, bytes | None], int], None],
     is_cancelled: Callable[[], bool],
     all_kept_since_ms: int = 0,
+    bounds: Callable[[int, int], None] = lambda _begin, _end: None,
 ) -> int:
     """Feed every committed changelog record behind offset ``after`` to ``apply`` in chunks, last value per key.
 
     Blocking; returns the number of records read. ``apply(journeys, offset)`` gets the offset of the last
-    record of its chunk. ``all_kept_since_ms``: of what was written before, compaction may have dropped tombstones.
+    record of its chunk. ``bounds`` is told once from where to where offsets go. ``all_kept_since_ms``:
+    of what was written before, compaction may have dropped tombstones.
 
     Raises:
         StaleStateError: ``after`` lies behind the end of the topic (the topic was created anew), or the state was
@@ -129,6 +137,9 @@ def restore(
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
             "fetch.wait.max.ms": 20,
+            "fetch.message.max.bytes": FETCH_BYTES,
+            "queued.min.messages": CHUNK_RECORDS * 2,
+            "queued.max.messages.kbytes": QUEUED_KIB,
             "log_level": 3,
         }
     )
@@ -143,6 +154,7 @@ def restore(
         begin = low if after is None else max(low, after + 1)
         if begin >= high:
             return 0
+        bounds(begin, high)
         reader.assign([TopicPartition(topic, partition, begin)])
         return _drain(reader, f"{topic}-{partition}", apply, is_cancelled)
     finally:
@@ -169,24 +181,24 @@ def _drain(
     count = 0
     waited = 0.0
     while not is_cancelled():
-        messages = reader.consume(20_000, timeout=0.2)
-        waited = 0.0 if messages else waited + 0.2
+        messages = reader.consume(CHUNK_RECORDS, timeout=0.02)
+        waited = 0.0 if messages else waited + 0.02
         if waited > TIMEOUT_S:
             raise ChangelogError(f"{name}: nothing received for {TIMEOUT_S:.0f} s while restoring")
         journeys: dict[bytes, bytes | None] = {}
-        offset = at_end = None
+        last = at_end = None
         for message in messages:
             error = message.error()
             if error is None:
                 journeys[message.key() or b""] = message.value()
-                offset = message.offset()
+                last = message
                 count += 1
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # the constant's name
                 at_end = True
             elif error.fatal() or not error.retriable():
                 raise ChangelogError(f"{name}: {error.str()}")
-        if offset is not None:
-            apply(journeys, offset)
+        if last is not None:
+            apply(journeys, cast(int, last.offset()))
         if at_end:
             break
     return count

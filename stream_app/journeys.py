@@ -17,6 +17,7 @@ from attribution.journey_bytes import append_touches
 from attribution.merging import Arrived, apply_linked
 from attribution.types import ConversionCredits
 from schemas.codec import Rejected
+from schemas.reasons import Reason
 from stream_app.decoding import Decoded, Sources
 from stream_app.grouping import by_customer
 from stream_app.handovers import Forget, Notice
@@ -110,14 +111,14 @@ class JourneyStep:
             self._take_out(late, result)
         return result
 
-    def _apply_events(self, reader: _Reader, result: PartitionResult) -> set[LateKey]:
+    def _apply_events(self, reader: _Reader, result: PartitionResult) -> dict[LateKey, Reason]:
         """Touchpoints and conversions: the hot path. Ids with links go the longer way."""
         todo = by_customer(result.events.touchpoints, result.events.conversions)
         keys = [customer.encode() for customer in todo]
         raws = reader.get_many(keys)
         changed, found, config, attribute = result.journeys, result.credits, self._config, self._attribute
         from_bytes = Journey.from_bytes
-        late: set[LateKey] = set()
+        late: dict[LateKey, Reason] = {}
         for key, (customer, (touches, events)), raw in zip(keys, todo.items(), raws, strict=True):
             if not events and (appended := append_touches(raw, touches, config)) is not None:
                 changed[key] = appended
@@ -132,7 +133,7 @@ class JourneyStep:
             if applied.changed:
                 journey.prune(applied.newest_before_us, config)
                 changed[key] = journey.to_bytes()
-            if applied.late_touches or applied.late_conversions:
+            if applied.late_touches or applied.late_conversions or applied.excess_conversions:
                 late.update(late_keys(customer, applied))
         return late
 
@@ -146,7 +147,9 @@ class JourneyStep:
             journey = Journey() if raw is None else Journey.from_bytes(raw)
             self._merge(customer, journey, arrived, result)
 
-    def _merge(self, customer: str, journey: Journey, arrived: Arrived, result: PartitionResult) -> set[LateKey]:
+    def _merge(
+        self, customer: str, journey: Journey, arrived: Arrived, result: PartitionResult
+    ) -> dict[LateKey, Reason]:
         outcome = apply_linked(journey, customer, arrived, self._config)
         result.notices += outcome.handovers
         result.credits += [(customer, self._attribute(journey, c)) for c in outcome.applied.affected]
@@ -157,7 +160,7 @@ class JourneyStep:
         if outcome.too_many:
             offsets = beyond_bound(outcome)
             result.events.identities = [e for e in result.events.identities if e.offset not in offsets]
-        return set(late_keys(customer, outcome.applied))
+        return dict(late_keys(customer, outcome.applied))
 
     def _forget(self, reader: _Reader, result: PartitionResult) -> None:
         """Remove journeys, tell the other ids of the person, and remember the digests.
@@ -199,7 +202,7 @@ class JourneyStep:
                 if at_us <= requested_at_us:
                     yield Forget(other, requested_at_us, policy, (customer,))
 
-    def _take_out(self, late: set[LateKey], result: PartitionResult) -> None:
+    def _take_out(self, late: Mapping[LateKey, Reason], result: PartitionResult) -> None:
         """Late events become dead letters instead of facts."""
         events, topics = result.events, self._sources
         records = events.records

@@ -104,13 +104,16 @@ class FencedRecovery(Recovery):
         # half of it: compaction counts from a later moment, clocks may differ
         kept_ms = tombstone_retention_ms(settings.bootstrap_servers, topic) // 2
         while True:
+            progress = _Progress(partition, state, app.beat)
+            began = time.monotonic()
             try:
                 count = restore(
                     settings.bootstrap_servers,
                     topic,
                     partition,
                     after=state.changelog_offset(),
-                    apply=_Progress(partition, state, app.beat).apply,
+                    apply=progress.apply,
+                    bounds=progress.bounds,
                     is_cancelled=cancelled.is_set,
                     all_kept_since_ms=time.time_ns() // 1_000_000 - kept_ms,
                 )
@@ -119,7 +122,8 @@ class FencedRecovery(Recovery):
                 state = journeys.wipe(partition)
                 continue
             if count:
-                logger.info("Restored partition %d: %d changelog records", partition, count)
+                seconds = time.monotonic() - began
+                logger.warning("Restored partition %d: %d changelog records in %.2f s", partition, count, seconds)
             return log
 
 
@@ -129,18 +133,29 @@ class _Progress:
     def __init__(self, partition: int, state: PartitionState, beat: Callable[[str], None]) -> None:
         self._partition, self._state, self._beat = partition, state, beat
         self._count = 0
+        self._begin = self._end = 0
         self._began = self._said_at = time.monotonic()
+
+    def bounds(self, begin: int, end: int) -> None:
+        """The offsets of the changelog between which the work lies."""
+        self._begin, self._end = begin, end
 
     def apply(self, journeys: Mapping[bytes, bytes | None], offset: int) -> None:
         """Store one chunk."""
         self._state.write(journeys, offset)
         self._count += len(journeys)
-        self._beat(f"partition {self._partition} restored up to {offset}")
+        self._beat(f"partition {self._partition} restored up to {offset} of {self._end}")
         now = time.monotonic()
         if now - self._said_at >= SAY_EVERY_S:
             self._said_at = now
-            rate = self._count / (now - self._began)
-            logger.warning("Restoring partition %d: %d journeys, %.0f a second", self._partition, self._count, rate)
+            logger.warning("Restoring partition %d: %s", self._partition, self.text(offset, now - self._began))
+
+    def text(self, offset: int, seconds: float) -> str:
+        """How far it is at an offset, so many seconds after it began."""
+        done, total = offset + 1 - self._begin, max(1, self._end - self._begin)
+        left = (total - done) * seconds / done
+        rate = self._count / max(seconds, 1e-9)
+        return f"{self._count} journeys, {100 * done / total:.0f} %, {rate:.0f} a second, about {left:.0f} s left"
 
 
 class TableManager(FaustTableManager):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -98,3 +98,41 @@ def test_a_state_that_was_away_longer_than_tombstones_are_kept_is_told_as_stale(
     assert restore_since(0) == 1
     with pytest.raises(StaleStateError, match="tombstones"):
         restore_since(in_an_hour)
+
+
+def test_a_restore_reads_each_record_once_across_a_stop_and_writes_in_bulk(
+    kafka_bootstrap: str, topic: str, tmp_path: Path
+) -> None:
+    """Stopped in the middle and begun again from what the store says: no record twice, none left out, few writes."""
+    log, transactions = owner(kafka_bootstrap, topic), 30
+    for i in range(transactions):
+        log.write({f"c{(i * 1_000 + j) % 7_000}".encode(): f"{i}-{j}".encode() for j in range(1_000)})
+    writes: list[int] = []
+    ends: list[tuple[int, int]] = []
+
+    def pass_of(folder: Path, most: int) -> int:
+        local = state(folder)
+
+        def write(journeys: Mapping[bytes, bytes | None], offset: int) -> None:
+            writes.append(len(journeys))
+            local.write(journeys, offset)
+
+        read = restore(
+            kafka_bootstrap, topic, 0, after=local.changelog_offset(), apply=write,
+            is_cancelled=lambda: len(writes) >= most, bounds=lambda begin, end: ends.append((begin, end)),
+        )  # fmt: skip
+        local.close()
+        return read
+
+    first = pass_of(tmp_path / "a", 1)
+    rest = pass_of(tmp_path / "a", 10_000)
+
+    assert 0 < first < transactions * 1_000
+    assert first + rest == transactions * 1_000
+    assert sum(writes) <= first + rest
+    assert len(writes) < transactions
+    assert ends[0][0] == 0
+    assert ends[1] == (ends[1][0], ends[0][1])
+    whole = restored(kafka_bootstrap, topic, state(tmp_path / "b"))
+    assert dict(state(tmp_path / "a").items()) == whole
+    assert len(whole) == 7_000
