@@ -21,6 +21,7 @@ import msgspec
 
 from attribution.config import AttributionConfig
 from attribution.identity import Link
+from attribution.touch_bytes import skip_touches
 from attribution.types import ConversionEvent, Touch
 
 #: First byte of a stored journey.
@@ -42,6 +43,8 @@ _decode_linked = msgspec.msgpack.Decoder(
     tuple[list[ConversionEvent], list[Link], list[tuple[str, int]], list[tuple[Link, bytes]]]
 ).decode
 _NO_EVENTS: Final = _encode([])
+#: To look for each of several ids in longer bytes than this costs more than reading the journey.
+_SEARCHED_BYTES: Final = 1 << 18
 _pack_header, _unpack_header = _HEADER.pack, _HEADER.unpack_from
 _pack_count, _unpack_count = _COUNT.pack, _COUNT.unpack_from
 
@@ -129,31 +132,51 @@ def append_touches(raw: bytes | None, touches: Sequence[Touch], config: Attribut
     """The journey (None: a new one) with these touches, or None if it takes more than appending them.
 
     Appending is enough when every touch is later than everything the journey holds (so no conversion can be
-    affected and order is kept), none is known already, no bound is reached, and no other id has a part in it.
+    affected and order is kept), none is known already, and no other id has a part in it. Beyond the bound on touches
+    the oldest but the first are cut out, if there is no conversion that loses one.
     """
     if raw is None:
         return _begin(touches, config)
     format_, flags, rev, newest, oldest, size = _unpack_header(raw)
     if format_ != FORMAT_VERSION or flags & LINKED:
         return None
+    more, middle = len(touches), _HEADER_SIZE + size
+    later = _later(raw, touches, newest)
+    if later is None:
+        return None
+    newest, oldest = later[-1][0], oldest or later[0][0]
+    kept_us = config.lookback_us + config.allowed_lateness_us  # horizon_us, without the call
+    if size != 1 and kept_us > config.conversion_retention_us:
+        kept_us = config.conversion_retention_us
+    if oldest < newest - kept_us:
+        return None
+    total, stored = _unpack_count(raw, middle)[1] + more, raw[middle + 5 :]
+    if total > config.max_touchpoints + 1:
+        if size != 1 or more > config.max_touchpoints:
+            return None
+        stored = _without_oldest(stored, total - config.max_touchpoints - 1)
+        total, flags = config.max_touchpoints + 1, flags | TRUNCATED
+    header = _pack_header(FORMAT_VERSION, flags, rev + more, newest, oldest, size)
+    added = _encode(later[0]) if more == 1 else b"".join([_encode(t) for t in later])
+    return b"".join((header, raw[_HEADER_SIZE:middle], _pack_count(_ARRAY32, total), stored, added))
+
+
+def _later(raw: bytes, touches: Sequence[Touch], newest: int) -> Sequence[Touch] | None:
+    """The touches in order, if every one is later than what the journey holds and new to it."""
     more = len(touches)
     if more > 1:
         touches = sorted(touches)
-        if len({t[1] for t in touches}) != more:
+        if more * len(raw) > _SEARCHED_BYTES or len({t[1] for t in touches}) != more:
             return None
     for touch in touches:
         at_us = touch[0]
         if at_us <= newest or touch[1].encode() in raw:
             return None
         newest = at_us
-    oldest = oldest or touches[0][0]
-    kept_us = config.lookback_us + config.allowed_lateness_us  # horizon_us, without the call
-    if size != 1 and kept_us > config.conversion_retention_us:
-        kept_us = config.conversion_retention_us
-    middle = _HEADER_SIZE + size
-    total = _unpack_count(raw, middle)[1] + more
-    if total > config.max_touchpoints + 1 or oldest < newest - kept_us:
-        return None
-    header = _pack_header(FORMAT_VERSION, flags, rev + more, newest, oldest, size)
-    added = _encode(touches[0]) if more == 1 else b"".join([_encode(t) for t in touches])
-    return b"".join((header, raw[_HEADER_SIZE:middle], _pack_count(_ARRAY32, total), raw[middle + 5 :], added))
+    return touches
+
+
+def _without_oldest(stored: bytes, count: int) -> bytes:
+    """Touches but the oldest ones; the first of all stays."""
+    second = skip_touches(stored, 0, 1)
+    return stored[:second] + stored[skip_touches(stored, second, count) :]

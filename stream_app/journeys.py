@@ -19,7 +19,7 @@ from attribution.types import ConversionCredits
 from schemas.codec import Rejected
 from schemas.reasons import Reason
 from stream_app.decoding import Decoded, Sources
-from stream_app.grouping import by_customer
+from stream_app.grouping import Todo, by_customer
 from stream_app.handovers import Forget, Notice
 from stream_app.late import LateKey, late_keys, split_late
 from stream_app.links import beyond_bound, by_id, refused
@@ -100,9 +100,11 @@ class JourneyStep:
         """
         result = PartitionResult(events)
         reader = _Reader(state, newer, result.journeys)
-        late = self._apply_events(reader, result)
+        todo = by_customer(events.touchpoints, events.conversions)
+        late: dict[LateKey, Reason] = {}
         if events.identities or events.handovers:
-            self._apply_links(reader, result)
+            late = self._apply_links(self._with_events(events, todo), reader, result)
+        late |= self._apply_events(todo, reader, result)
         if events.erasures or events.forget:
             self._forget(reader, result)
         if events.links_of_erased or events.handovers_to_erased:
@@ -111,9 +113,8 @@ class JourneyStep:
             self._take_out(late, result)
         return result
 
-    def _apply_events(self, reader: _Reader, result: PartitionResult) -> dict[LateKey, Reason]:
+    def _apply_events(self, todo: Todo, reader: _Reader, result: PartitionResult) -> dict[LateKey, Reason]:
         """Touchpoints and conversions: the hot path. Ids with links go the longer way."""
-        todo = by_customer(result.events.touchpoints, result.events.conversions)
         keys = [customer.encode() for customer in todo]
         raws = reader.get_many(keys)
         changed, found, config, attribute = result.journeys, result.credits, self._config, self._attribute
@@ -137,15 +138,23 @@ class JourneyStep:
                 late.update(late_keys(customer, applied))
         return late
 
-    def _apply_links(self, reader: _Reader, result: PartitionResult) -> None:
-        """Links and handovers, after the events of the same epoch."""
-        events = result.events
+    def _with_events(self, events: Decoded, todo: Todo) -> dict[str, Arrived]:
+        """Links and handovers, with the events of the same ids out of ``todo``: no journey is read or written twice."""
         records = events.records.get(self._sources.identities.topic, ())
-        todo = by_id(events.identities, events.handovers, records)
+        found = by_id(events.identities, events.handovers, records)
+        for customer, arrived in found.items():
+            arrived.touches, arrived.events = todo.pop(customer, ([], []))
+        return found
+
+    def _apply_links(
+        self, todo: Mapping[str, Arrived], reader: _Reader, result: PartitionResult
+    ) -> dict[LateKey, Reason]:
+        late: dict[LateKey, Reason] = {}
         raws = reader.get_many([customer.encode() for customer in todo])
         for (customer, arrived), raw in zip(todo.items(), raws, strict=True):
             journey = Journey() if raw is None else Journey.from_bytes(raw)
-            self._merge(customer, journey, arrived, result)
+            late |= self._merge(customer, journey, arrived, result)
+        return late
 
     def _merge(
         self, customer: str, journey: Journey, arrived: Arrived, result: PartitionResult
