@@ -21,12 +21,16 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip check
 	touch $@
 
+.PHONY: compiled
+compiled: $(STAMP) ## the core compiled by mypyc, if these sources are not yet; interpreted where no C compiler is
+	$(BIN)/python -m cli.compile_core
+
 $(JARS): $(STAMP)
 	$(BIN)/python -m embedded.broker prefetch
 	touch $@
 
 .PHONY: setup
-setup: $(STAMP) $(JARS) ## virtual environment, locked packages, broker jars
+setup: $(STAMP) $(JARS) compiled ## virtual environment, locked packages, broker jars, compiled core
 
 .PHONY: demo
 demo: setup ## whole stack, simulated events, a live table (Ctrl-C ends it; DEMO_ARGS=--once for a summary)

@@ -3,6 +3,7 @@
 As a library: ``AttributionModelFactory`` and ``compare_attribution_models`` (``attribution.sdk``).
 """
 
+from attribution import _compiled as _compiled  # decides which modules the lines below load
 from attribution.errors import AttributionError, InvalidParameterError, InvalidTouchpointError, UnknownModelError
 from attribution.sdk import (
     AttributionModel,

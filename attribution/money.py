@@ -35,11 +35,17 @@ def split_micros(value: int, numerators: Sequence[int], total: int) -> tuple[int
         numerators: non-negative integers.
         total: their sum, greater than 0.
     """
+    if total == 1:
+        return tuple([value if numerator else 0 for numerator in numerators])
     amount = rest = value if value >= 0 else -value
     parts: list[int] = []
     remainders: list[int] = []
+    before = -1
+    part = remainder = 0
     for numerator in numerators:
-        part, remainder = divmod(amount * numerator, total)
+        if numerator != before:  # neighbours are often equal, as the middle of a path
+            before = numerator
+            part, remainder = divmod(amount * numerator, total)
         parts.append(part)
         remainders.append(remainder)
         rest -= part
@@ -51,7 +57,7 @@ def split_micros(value: int, numerators: Sequence[int], total: int) -> tuple[int
     return tuple(parts) if value >= 0 else tuple([-p for p in parts])
 
 
-def to_micros(value: Decimal | str | float, field: str = "value") -> int:
+def to_micros(value: object, field: str = "value") -> int:
     """Micros of an amount in currency units; more than six decimals are rounded half to even.
 
     Args:

@@ -45,7 +45,7 @@ from embedded.process import spawn, stop
 
 HERE: Final = Path(__file__).resolve().parent
 PEERS: Final = Path(os.environ.get("PEERS", HERE.parent.parent / "shared" / "peers")).resolve()
-CHECK: Final = HERE / "check.sql"
+CHECK: Final = Path("bench") / "check.sql"
 TOPICS: Final = ("touchpoints", "conversions")
 PARTITIONS: Final = 4
 _STAGES: Final = re.compile(
@@ -162,7 +162,7 @@ def run(variant: Variant, servers: str, total: int, args: argparse.Namespace, wo
         finally:
             for worker in workers:
                 stop(worker)
-        found = connect(ClickHouseSettings(url=engine.url, database="bench")).query(CHECK.read_text())
+        found = connect(ClickHouseSettings(url=engine.url, database="bench")).query((variant.tree / CHECK).read_text())
         check = dict(zip(found.column_names, found.result_rows[0], strict=True))
     return {
         "variant": variant.name,

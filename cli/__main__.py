@@ -20,6 +20,7 @@ MODULES: Final = (
     "store",
     "fx",
     "serve",
+    "bench",
 )
 
 

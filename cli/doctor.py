@@ -50,6 +50,7 @@ def run_checks(data_dir: Path) -> list[Result]:
         ("disk", lambda: _disk(data_dir)),
         ("ports", _ports),
         ("workers", lambda: _workers(data_dir)),
+        ("core", _core),
     ]
     return [_guarded(name, check) for name, check in checks]
 
@@ -70,8 +71,16 @@ _FIXES: Final = {
     "clock": "start ClickHouse first; then synchronise the clocks (NTP)",
     "disk": "free some space, or move --data-dir",
     "workers": "see data/worker-*/status.json and the worker's log",
+    "core": "run `python -m cli.compile_core`",
     "ports": "stop what holds the port, or give `attribution up` other ports",
 }
+
+
+def _core() -> Result:
+    """Compiled or interpreted: both are right, one is faster."""
+    from attribution._compiled import DESCRIPTION
+
+    return Result("core", DESCRIPTION)
 
 
 def _admin(settings: WorkerSettings) -> Any:

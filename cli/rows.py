@@ -180,7 +180,7 @@ def _micros(row: Mapping[str, object]) -> int:
         micros = _whole(name, value)
     else:
         try:
-            micros = to_micros(value, name)  # type: ignore[arg-type]  # it refuses what is no number
+            micros = to_micros(value, name)
         except InvalidParameterError as wrong:
             raise _Wrong(name, wrong.value, wrong.way_out) from None
     if micros < 0:

@@ -43,16 +43,23 @@ def migrate(
     for migration in changed:
         print(f"{'would apply' if dry_run else 'applied'} {migration.version:04} {migration.name}")
         if dry_run:
-            print("\n\n".join(f"{statement};" for statement in migration.statements), end="\n\n")
+            for step in migration.steps:
+                print(
+                    f"-- only if: {step.only_if}\n{step.statement};" if step.only_if else f"{step.statement};",
+                    end="\n\n",
+                )
     if not changed:
         print(f"database {settings.database} is up to date")
 
 
 def rollups(
-    every: Annotated[float, typer.Option("--every", min=0.1, help="Seconds between two looks for changed days.")] = 2.0,
+    every: Annotated[float, typer.Option("--every", min=0.05, help="Seconds between two looks for changes.")] = 0.2,
+    share: Annotated[
+        float, typer.Option("--share", min=0.01, max=1.0, help="Of the time in which sums may be at work.")
+    ] = 0.2,
     once: Annotated[bool, typer.Option("--once", help="Build what is dirty now, then end.")] = False,
 ) -> None:
-    """Recomputes the daily sums of days whose credits changed."""
+    """Recomputes the daily sums where credits changed: at once, but for a bounded share of the time."""
     import signal
     import threading
 
@@ -72,7 +79,9 @@ def rollups(
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: stop.set())
             roller.run_forever(
-                wait=lambda: stop.wait(every),
+                wait=stop.wait,
+                share=share,
+                look_s=every,
                 on_pass=_report,
                 on_trouble=lambda error: typer.echo(f"waiting: {error}", err=True),
             )

@@ -1,8 +1,9 @@
 """Applies ``migrations/NNNN_verb_noun.sql`` in order, each once, and refuses when files and database do not fit.
 
 Every statement can be repeated (``IF NOT EXISTS``, ``OR REPLACE``, inserts that replace themselves): a process killed
-inside a file simply applies that file again, and two that start at once end in the same state. A published file is
-never edited; its checksum is kept in ``schema_migrations``.
+inside a file simply applies that file again, and two that start at once end in the same state. What cannot be repeated
+(a swap of names) is guarded: after the comment ``-- only if: SELECT ...`` the next statement runs only if that query
+answers with something other than 0. A published file is never edited; its checksum is kept in ``schema_migrations``.
 """
 
 from __future__ import annotations
@@ -43,6 +44,18 @@ _TOKEN = re.compile(
 )
 
 
+#: What a comment that guards the next statement begins with; the rest of its line is a query.
+_GUARD: Final = "-- only if:"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement; it is left out when ``only_if`` (a query, ``""``: none) answers with 0."""
+
+    statement: str
+    only_if: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """One numbered file."""
@@ -57,8 +70,8 @@ class Migration:
         return hashlib.sha256(self.sql.replace("\r\n", "\n").encode()).hexdigest()
 
     @property
-    def statements(self) -> list[str]:
-        """Its statements, without comments."""
+    def steps(self) -> list[Step]:
+        """Its statements, without comments, and their guards."""
         return split_statements(self.sql)
 
 
@@ -70,18 +83,24 @@ class State:
     applied_at: datetime | None
 
 
-def split_statements(sql: str) -> list[str]:
-    """Cuts at semicolons outside comments and quotes; comments are dropped, empty statements too."""
-    found: list[str] = []
+def split_statements(sql: str) -> list[Step]:
+    """Cuts at semicolons outside comments and quotes; comments that are no guard are dropped, empty statements too."""
+    found: list[Step] = []
     current: list[str] = []
-    for token in _TOKEN.finditer(sql):
-        if token.lastgroup == "end":
-            found.append("".join(current))
-            current = []
+    guard = ""
+    for token in [*_TOKEN.finditer(sql), None]:
+        if token is None or token.lastgroup == "end":
+            text = "".join(current).strip()
+            if text:
+                found.append(Step(text, guard))
+            current, guard = [], ""
+        elif token.lastgroup == "comment":
+            current.append(" ")
+            if token.group().startswith(_GUARD):
+                guard = token.group().removeprefix(_GUARD).strip()
         else:
-            current.append(" " if token.lastgroup == "comment" else token.group())
-    found.append("".join(current))
-    return [text.strip() for text in found if text.strip()]
+            current.append(token.group())
+    return found
 
 
 def load() -> list[Migration]:
@@ -184,9 +203,11 @@ def _states(client: Client, known: Sequence[Migration]) -> list[State]:
 
 def _apply(client: Client, migration: Migration) -> None:
     what = f"{migration.version:04}_{migration.name}"
-    for number, statement in enumerate(migration.statements, 1):
+    for number, step in enumerate(migration.steps, 1):
         try:
-            client.command(statement)
+            if step.only_if and not client.query(step.only_if).result_rows[0][0]:
+                continue
+            client.command(step.statement)
         except ClickHouseError as error:
             raise translate(error, f"migration {what}, statement {number}") from error
     queries.execute(

@@ -59,6 +59,7 @@ from clickhouse.errors import translate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pyarrow as pa
     from clickhouse_connect.driver.client import Client
 
 _PARAMETER = re.compile(r"\{(\w+):")
@@ -97,6 +98,15 @@ def run(client: Client, name: str, /, **bound: Any) -> list[dict[str, Any]]:
     sql = _checked(name, bound)
     try:
         return list(client.query(sql, parameters=bound).named_results())
+    except ClickHouseError as error:
+        raise translate(error, f"query {name}") from error
+
+
+def arrow(client: Client, name: str, /, **bound: Any) -> pa.Table:
+    """The rows of a query as an Arrow table. Raises like ``run``."""
+    sql = _checked(name, bound)
+    try:
+        return client.query_arrow(sql, parameters=bound, use_strings=True)
     except ClickHouseError as error:
         raise translate(error, f"query {name}") from error
 

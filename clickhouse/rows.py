@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, repeat
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -43,8 +43,15 @@ CustomerCredits: TypeAlias = "tuple[str, ConversionCredits]"
 
 #: Room for offsets below the milliseconds in ``spend.version``: 44 bits of time + 20 bits of offset fit UInt64.
 _OFFSET_SPAN: Final = 1 << 20
+#: Structs whose fields are taken apart together: what that needs stays in the processor's cache.
+_AT_ONCE: Final = 2_000
 #: ``Date`` counts days in 16 bits; earlier and later times are held at its ends, as ``toDate`` does.
 _LAST_DAY: Final = (1 << 16) - 1
+#: The unit in which a day's sums are built anew while it is written to, and part of the key of ``attributions``.
+MINUTE_US: Final = 60_000_000
+_MINUTES_PER_DAY: Final = 1_440
+#: More changed minutes than this in one write, and whole days are marked: nobody waits for them one by one.
+MOST_UNITS: Final = 256
 
 
 class Progress(NamedTuple):
@@ -125,14 +132,23 @@ def dead_letter_rows(letters: Sequence[DeadLetter]) -> pa.Table:
 
 
 def dirty_day_rows(credits_: Sequence[CustomerCredits], *, run_id: int) -> pa.Table:
-    """The days whose rows ``attribution_rows`` changes, each once; stamped by the server."""
-    days = {day_of(at) for _, c in credits_ for at in (c.conversion.at_us, *c.conversion.former_at_us)}
-    return dirty_days(sorted(days), run_id=run_id)
+    """What ``attribution_rows`` changes: minutes of days, or days when those are many; stamped by the server."""
+    times = {at for _, c in credits_ for at in (c.conversion.at_us, *c.conversion.former_at_us)}
+    units = sorted({(day_of(at), _unit_of(at)) for at in times})
+    if len(units) > MOST_UNITS:
+        return dirty_days(sorted({day for day, _ in units}), run_id=run_id)
+    days, minutes = zip(*units, strict=True) if units else ((), ())
+    return _table(DIRTY_DAYS, {"run_id": [run_id] * len(units), "day": days, "unit": minutes})
 
 
 def dirty_days(days: Sequence[int], *, run_id: int) -> pa.Table:
-    """Marks for given days (since 1970-01-01), for instance to rebuild a range."""
+    """Marks for whole days (since 1970-01-01), for instance to rebuild a range."""
     return _table(DIRTY_DAYS, {"run_id": [run_id] * len(days), "day": days})
+
+
+def _unit_of(at_us: int) -> int:
+    """The minute of the day, from 1; 0, the whole day, for the two ends at which other days are held."""
+    return at_us // MINUTE_US % _MINUTES_PER_DAY + 1 if 0 < day_of(at_us) < _LAST_DAY else 0
 
 
 def run_rows(
@@ -167,81 +183,86 @@ def run_rows(
 def attribution_rows(
     credits_: Sequence[CustomerCredits], *, run_id: int, config_hash: str, emitted_at_us: int
 ) -> pa.Table:
-    """Rows of ``attributions``: one per conversion and model, with parallel lists over the touches.
+    """Rows of ``attributions``: one per conversion, with lists over its touches and, inside, over its models.
 
-    A conversion that is not live gives a deleted row per model. So does every former day of a conversion, because
-    the day is part of the row's key; a former day equal to the present one gives none. ``rev`` decides between
-    rows of one key.
+    A conversion that is not live gives a deleted row. So does every former minute of a conversion, because the minute
+    is part of the row's key; a former minute equal to the present one gives none. ``rev`` decides between rows of one
+    key.
     """
     entries = [*credits_, *_former(credits_)]
     items = [c for _, c in entries]
     conversions = [c.conversion for c in items]
-    live = [c for c in items if c.conversion.is_live]
-    is_live = np.fromiter((c.is_live for c in conversions), np.bool_, len(conversions))
-    n_models = np.fromiter((len(c.models) for c in items), np.int64, len(items))
-    n_touches = np.fromiter((len(c.touches) if c.conversion.is_live else 0 for c in items), np.int64, len(items))
-
-    row = np.repeat(np.arange(len(items)), n_models)
-    taken = pa.array(row, pa.int32())
-    row_offsets = _offsets(n_touches[row])
-    touches = list(chain.from_iterable(c.touches for c in live))
+    n = len(items)
+    is_live = np.fromiter((c.is_live for c in conversions), np.bool_, n)
+    n_models = np.fromiter((len(c.models) for c in items), np.int64, n)
+    n_touches = np.fromiter((len(c.touches) if c.conversion.is_live else 0 for c in items), np.int64, n)
+    touches = list(chain.from_iterable(c.touches for c in items if c.conversion.is_live))
     at, ids, channels, campaigns = zip(*touches, strict=True) if touches else ((), (), (), ())
-    base_offsets = _offsets(n_touches)
-
-    def per_row(values: Iterable[Any], kind: pa.DataType | None = None) -> pa.Array:
-        return pa.array(values, kind).take(taken)
-
-    def text_per_row(values: Iterable[str]) -> pa.Array:
-        return _repeating(values).take(taken)
+    touch_offsets = _offsets(n_touches)
+    credit_offsets = _offsets(np.repeat(n_models, n_touches))
+    by_touch = _by_touch(n_touches, n_models)
 
     def touch_list(values: pa.Array) -> pa.Array:
-        return pa.ListArray.from_arrays(base_offsets, values).take(taken)
+        return pa.ListArray.from_arrays(touch_offsets, values)
 
     def credit_list(values: Iterable[Iterable[Iterable[Any]]], kind: type) -> pa.Array:
-        flat = chain.from_iterable(chain.from_iterable(values))
-        return pa.ListArray.from_arrays(row_offsets, pa.array(np.fromiter(flat, kind, row_offsets[-1].as_py())))
+        flat: npt.NDArray[Any] = np.fromiter(chain.from_iterable(chain.from_iterable(values)), kind, len(by_touch))
+        return touch_list(pa.ListArray.from_arrays(credit_offsets, pa.array(flat[by_touch])))
 
     columns = {
-        "run_id": pa.array(np.full(len(row), run_id, np.uint32)),
-        "model": _repeating(chain.from_iterable(c.models for c in items)),
-        "conversion_id": text_per_row([c.conversion_id for c in conversions]),
-        "customer_id": text_per_row([customer_id for customer_id, _ in entries]),
-        "conversion_type": text_per_row([c.conversion_type for c in conversions]),
-        "converted_at": per_row([c.at_us for c in conversions], pa.int64()).cast(TIMESTAMP_US),
-        "value_micros": per_row([c.value_micros for c in conversions], pa.int64()),
-        "currency": text_per_row([c.currency for c in conversions]),
-        "t.id": touch_list(_repeating(ids)),
+        "run_id": pa.array(np.full(n, run_id, np.uint32)),
+        "conversion_id": pa.array([c.conversion_id for c in conversions], pa.string()),
+        "customer_id": pa.array([customer_id for customer_id, _ in entries], pa.string()),
+        "conversion_type": _repeating([c.conversion_type for c in conversions]),
+        "converted_at": pa.array([c.at_us for c in conversions], pa.int64()).cast(TIMESTAMP_US),
+        "value_micros": pa.array([c.value_micros for c in conversions], pa.int64()),
+        "currency": _repeating([c.currency for c in conversions]),
+        "models": _text_lists([c.models for c in items]),
+        "fallbacks": _text_lists([c.fallbacks if any(c.fallbacks) else () for c in items]),
+        "t.id": touch_list(pa.array(ids, pa.string())),
         "t.at": touch_list(pa.array(at, pa.int64()).cast(TIMESTAMP_US)),
         "t.channel": touch_list(_repeating(channels)),
         "t.campaign": touch_list(_repeating(campaigns)),
-        "t.weight": credit_list((c.weights for c in live), np.float64),
-        "t.value_micros": credit_list((c.micros for c in live), np.int64),
-        "fallback": _repeating(chain.from_iterable(_fallbacks(c) for c in items)),
-        "truncated": per_row(np.fromiter((c.truncated for c in items), np.uint8, len(items))),
-        "config_hash": _repeating([config_hash] * len(row)),
-        "rev": per_row([c.rev for c in items], pa.uint64()),
-        "is_deleted": pa.array(~is_live[row]).cast(pa.uint8()),
-        "emitted_at": pa.array(np.full(len(row), emitted_at_us // 1_000)).cast(TIMESTAMP_MS),
+        "t.weights": credit_list((c.weights for c in items if c.conversion.is_live), np.float64),
+        "t.value_micros": credit_list((c.micros for c in items if c.conversion.is_live), np.int64),
+        "truncated": pa.array(np.fromiter((c.truncated for c in items), np.uint8, n)),
+        "config_hash": _repeating([config_hash] * n),
+        "rev": pa.array([c.rev for c in items], pa.uint64()),
+        "is_deleted": pa.array(~is_live).cast(pa.uint8()),
+        "emitted_at": pa.array(np.full(n, emitted_at_us // 1_000)).cast(TIMESTAMP_MS),
     }
+    if not len(columns["fallbacks"].values):
+        del columns["fallbacks"]
     return pa.Table.from_arrays(list(columns.values()), names=list(columns))
 
 
+def _by_touch(n_touches: npt.NDArray[np.int64], n_models: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Where each credit is that comes touch by touch, in lists that go model by model; conversions stay in order."""
+    n_credits = n_touches * n_models
+    begin = np.repeat(np.cumsum(n_credits) - n_credits, n_credits)
+    touch, model = np.divmod(np.arange(len(begin)) - begin, np.repeat(n_models, n_credits))
+    found: npt.NDArray[np.int64] = begin + model * np.repeat(n_touches, n_credits) + touch
+    return found
+
+
+def _text_lists(values: Sequence[Sequence[str]]) -> pa.Array:
+    """Lists of texts of which most are equal."""
+    lengths = np.fromiter(map(len, values), np.int64, len(values))
+    return pa.ListArray.from_arrays(_offsets(lengths), _repeating(list(chain.from_iterable(values))))
+
+
 def _former(credits_: Sequence[CustomerCredits]) -> list[CustomerCredits]:
-    """A deletion for each day, other than the present one, on which a conversion was perhaps written."""
+    """A deletion for each minute, other than the present one, in which a conversion was perhaps written."""
     found: list[CustomerCredits] = []
     for customer_id, c in credits_:
         if not c.conversion.former_at_us:
             continue
-        by_day = {day_of(at): at for at in c.conversion.former_at_us}
-        by_day.pop(day_of(c.conversion.at_us), None)
-        for at in by_day.values():
+        by_minute = {at // MINUTE_US: at for at in c.conversion.former_at_us}
+        by_minute.pop(c.conversion.at_us // MINUTE_US, None)
+        for at in by_minute.values():
             gone = replace(c.conversion, at_us=at, is_live=False, former_at_us=())
             found.append((customer_id, replace(c, conversion=gone, touches=(), weights=(), micros=())))
     return found
-
-
-def _fallbacks(c: ConversionCredits) -> Iterable[str]:
-    return c.fallbacks if len(c.fallbacks) == len(c.models) else repeat("", len(c.models))
 
 
 def _repeating(values: Iterable[str | None]) -> pa.Array:
@@ -274,9 +295,7 @@ def _event_table(table: Table, events: Sequence[msgspec.Struct]) -> pa.Table:
     """Columns of ``table`` from the struct fields of the same name; ``x_at`` is read from ``x_at_us``."""
     if not events:
         return _table(table, {column.name: [] for column in table.columns})
-    fields = dict(
-        zip(events[0].__struct_fields__, zip(*map(msgspec.structs.astuple, events), strict=True), strict=True)
-    )
+    fields = _columns(events)
     if table is SPEND and {"spend_day", "received_at_us", "offset"} <= fields.keys():
         fields["spend_date"] = fields["spend_day"]
         fields["version"] = _version(fields["received_at_us"], fields["offset"])
@@ -294,6 +313,17 @@ def _event_table(table: Table, events: Sequence[msgspec.Struct]) -> pa.Table:
         names.append(column.name)
         arrays.append(_array(column, values))
     return pa.Table.from_arrays(arrays, names=names)
+
+
+def _columns(events: Sequence[msgspec.Struct]) -> dict[str, list[Any]]:
+    """The values of each field, a few thousand structs at a time: tuples of all would be touched for the first time."""
+    names = events[0].__struct_fields__
+    columns: list[list[Any]] = [[] for _ in names]
+    for start in range(0, len(events), _AT_ONCE):
+        part = zip(*map(msgspec.structs.astuple, events[start : start + _AT_ONCE]), strict=True)
+        for column, values in zip(columns, part, strict=True):
+            column.extend(values)
+    return dict(zip(names, columns, strict=True))
 
 
 def _table(table: Table, columns: dict[str, Any]) -> pa.Table:

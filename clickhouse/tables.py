@@ -37,6 +37,7 @@ _ARROW: Final[Mapping[str, pa.DataType]] = {
     "Float64": pa.float64(),
     "Int64": pa.int64(),
     "UInt8": pa.uint8(),
+    "UInt16": pa.uint16(),
     "UInt32": pa.uint32(),
     "UInt64": pa.uint64(),
 }
@@ -46,7 +47,7 @@ _ARROW: Final[Mapping[str, pa.DataType]] = {
 class Column:
     """One column; ``optional`` ones may be left out of an insert.
 
-    The table then fills in 0, an empty text or an empty map, except for times: those get the server's clock. The
+    The table then fills in 0, an empty text, map or list, except for times: those get the server's clock. The
     texts of a ``repeating`` one come several times in an insert.
     """
 
@@ -58,9 +59,12 @@ class Column:
     @property
     def arrow_type(self) -> pa.DataType:
         """The type of this column in a table that the writer accepts."""
-        is_list = self.clickhouse_type.startswith("Array(")
-        item = REPEATING if self.repeating else _ARROW[self.clickhouse_type[6:-1] if is_list else self.clickhouse_type]
-        return pa.list_(item) if is_list else item
+        return self._arrow(self.clickhouse_type)
+
+    def _arrow(self, kind: str) -> pa.DataType:
+        if kind.startswith("Array("):
+            return pa.list_(self._arrow(kind[6:-1]))
+        return REPEATING if self.repeating else _ARROW[kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,27 +183,27 @@ ATTRIBUTIONS: Final = Table(
     "attributions",
     (
         Column("run_id", "UInt32"),
-        Column("model", _SYMBOL),
-        Column("conversion_id", _TEXT, repeating=True),
-        Column("customer_id", _TEXT, repeating=True),
+        Column("conversion_id", _TEXT),
+        Column("customer_id", _TEXT),
         Column("conversion_type", _SYMBOL),
         Column("converted_at", _TIME_US),
         Column("value_micros", "Int64"),
         Column("currency", _SYMBOL),
-        Column("t.id", f"Array({_TEXT})", repeating=True),
+        Column("models", f"Array({_SYMBOL})"),
+        Column("fallbacks", f"Array({_SYMBOL})", optional=True),
+        Column("t.id", f"Array({_TEXT})"),
         Column("t.at", f"Array({_TIME_US})"),
         Column("t.channel", f"Array({_SYMBOL})"),
         Column("t.campaign", f"Array({_TEXT})", repeating=True),
-        Column("t.weight", "Array(Float64)"),
-        Column("t.value_micros", "Array(Int64)"),
-        Column("fallback", _SYMBOL, optional=True),
+        Column("t.weights", "Array(Array(Float64))"),
+        Column("t.value_micros", "Array(Array(Int64))"),
         Column("truncated", "UInt8", optional=True),
         Column("config_hash", _SYMBOL),
         Column("rev", "UInt64"),
         Column("is_deleted", "UInt8", optional=True),
         Column("emitted_at", _TIME_MS),
     ),
-    key=("run_id", "model", "converted_at", "conversion_id"),
+    key=("run_id", "converted_at", "conversion_id"),
     version="rev",
     deleted_flag="is_deleted",
 )
@@ -234,9 +238,10 @@ DIRTY_DAYS: Final = Table(
     (
         Column("run_id", "UInt32"),
         Column("day", "Date"),
+        Column("unit", "UInt16", optional=True),
         Column("marked_at", _TIME_US, optional=True),
     ),
-    key=("run_id", "day"),
+    key=("run_id", "day", "unit"),
     version="marked_at",
 )
 

@@ -65,8 +65,8 @@ class MemorySink:
 
 
 def _key_part(table: Table, name: str, row: dict[str, Any]) -> Any:
-    # the key of attributions holds the day, not the time
-    return row[name].date() if table.deleted_flag and name == "converted_at" else row[name]
+    # the key of attributions holds the minute, not the time
+    return row[name].replace(second=0, microsecond=0) if table.deleted_flag and name == "converted_at" else row[name]
 
 
 def _check(table: Table, rows: pa.Table) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import faust
 from mode import get_logger
 
+from attribution._compiled import DESCRIPTION
 from clickhouse.client import connect
 from clickhouse.erasure import Eraser
 from clickhouse.settings import ClickHouseSettings
@@ -66,6 +67,7 @@ def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings, *, read
     logging.basicConfig(
         level=settings.log_level.upper(), format="[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
     )
+    logger.info("The core is %s", DESCRIPTION)
     clock = time.monotonic
     pulse, readiness = Pulse(clock), Readiness(ready_dir or settings.data_dir, clock)
     wait = SinkWait(pulse, clock)

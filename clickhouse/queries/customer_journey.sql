@@ -1,4 +1,6 @@
 -- The events of a customer as they were sent, oldest first.
+-- The customer is the first part of the key, and the month follows from it: both may be looked at before versions are
+-- compared, else whole granules are merged for a few rows.
 -- customer_id   journey key
 -- limit         most events to return; the newest are kept
 SELECT *
@@ -13,7 +15,7 @@ FROM
             '' AS conversion_type, '' AS conversion_id, '' AS order_id, '' AS status, '' AS adjusts,
             toInt64(0) AS value_micros, toString(currency) AS currency
         FROM touchpoints FINAL
-        WHERE customer_id = {customer_id:String}
+        PREWHERE customer_id = {customer_id:String}
 
         UNION ALL
 
@@ -22,9 +24,10 @@ FROM
             toString(conversion_type), conversion_id, order_id, toString(status), adjusts, value_micros,
             toString(currency)
         FROM conversions FINAL
-        WHERE customer_id = {customer_id:String}
+        PREWHERE customer_id = {customer_id:String}
     )
     ORDER BY occurred_at DESC, event_id DESC, kind DESC
     LIMIT {limit:UInt32}
 )
 ORDER BY occurred_at, event_id, kind
+SETTINGS do_not_merge_across_partitions_select_final = 1

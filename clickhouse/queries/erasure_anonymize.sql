@@ -1,18 +1,17 @@
 -- Credits of customers whose policy is anonymize, once more under ids that lead nowhere; the same ones each time.
 -- queue   name of the table with the ids
 INSERT INTO attributions
-    (run_id, model, conversion_id, customer_id, conversion_type, converted_at, value_micros, currency,
-     `t.id`, `t.at`, `t.channel`, `t.campaign`, `t.weight`, `t.value_micros`,
-     fallback, truncated, config_hash, rev, is_deleted, emitted_at)
+    (run_id, conversion_id, customer_id, conversion_type, converted_at, value_micros, currency, models, fallbacks,
+     `t.id`, `t.at`, `t.channel`, `t.campaign`, `t.weights`, `t.value_micros`,
+     truncated, config_hash, rev, is_deleted, emitted_at)
 SELECT
     run_id,
-    model,
     concat('erased-', lower(hex(sipHash128(asked.salt, asked.digest, conversion_id)))),
     '',
-    conversion_type, converted_at, value_micros, currency,
+    conversion_type, converted_at, value_micros, currency, models, fallbacks,
     arrayMap(id -> if(id = '', '', 'erased'), `t.id`),
-    `t.at`, `t.channel`, `t.campaign`, `t.weight`, `t.value_micros`,
-    fallback, truncated, config_hash, rev, is_deleted, emitted_at
+    `t.at`, `t.channel`, `t.campaign`, `t.weights`, `t.value_micros`,
+    truncated, config_hash, rev, is_deleted, emitted_at
 FROM
 (
     SELECT * FROM attributions FINAL

@@ -5,9 +5,9 @@ WITH
     (
         SELECT count()
         FROM (SELECT run_id, day, max(marked_at) AS mark FROM dirty_days GROUP BY run_id, day) AS d
-        LEFT JOIN (SELECT run_id, day, max(built_mark) AS built FROM rollup_state GROUP BY run_id, day) AS s
+        LEFT JOIN (SELECT run_id, day, max(seen_mark) AS seen FROM rollup_state GROUP BY run_id, day) AS s
             ON d.run_id = s.run_id AND d.day = s.day
-        WHERE d.run_id = active AND d.mark > s.built
+        WHERE d.run_id = active AND d.mark > s.seen
     ) AS dirty,
     (SELECT count() FROM rollup_state) AS built,
     (SELECT argMax(as_of, finished_at) FROM rollup_pass) AS passed,

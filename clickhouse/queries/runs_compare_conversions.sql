@@ -28,11 +28,18 @@ FROM
     (
         SELECT
             run_id, model, conversion_id, converted_at, currency, value_micros,
-            CAST((`t.id`, `t.value_micros`), 'Map(String, Int64)') AS by_touch
-        FROM attributions FINAL
-        WHERE run_id IN ({a:UInt32}, {b:UInt32})
-          AND ({from_us:Int64} = 0 OR converted_at >= fromUnixTimestamp64Micro({from_us:Int64}, 'UTC'))
-          AND ({to_us:Int64} = 0 OR converted_at < fromUnixTimestamp64Micro({to_us:Int64}, 'UTC'))
+            CAST((ids, arrayMap(touch -> touch[n], all_micros)), 'Map(String, Int64)') AS by_touch
+        FROM
+        (
+            SELECT
+                run_id, conversion_id, converted_at, currency, value_micros, models, `t.id` AS ids,
+                `t.value_micros` AS all_micros
+            FROM attributions FINAL
+            WHERE run_id IN ({a:UInt32}, {b:UInt32})
+              AND ({from_us:Int64} = 0 OR converted_at >= fromUnixTimestamp64Micro({from_us:Int64}, 'UTC'))
+              AND ({to_us:Int64} = 0 OR converted_at < fromUnixTimestamp64Micro({to_us:Int64}, 'UTC'))
+        )
+        ARRAY JOIN models AS model, arrayEnumerate(models) AS n
     )
     GROUP BY model, conversion_id
 )

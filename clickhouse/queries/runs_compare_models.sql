@@ -25,15 +25,26 @@ FROM
     FROM
     (
         SELECT
-            run_id, model, conversion_id, value_micros, currency AS row_currency,
+            run_id, model, conversion_id, value_micros, row_currency,
             sipHash64(
-                customer_id, conversion_type, converted_at, value_micros, currency,
-                `t.id`, `t.at`, `t.channel`, `t.campaign`, `t.weight`, `t.value_micros`, fallback, truncated
+                customer_id, conversion_type, converted_at, value_micros, row_currency,
+                ids, ats, channels, campaigns,
+                arrayMap(touch -> touch[n], all_weights), arrayMap(touch -> touch[n], all_micros),
+                fallbacks[n], truncated
             ) AS hash
-        FROM attributions FINAL
-        WHERE run_id IN ({a:UInt32}, {b:UInt32})
-          AND ({from_us:Int64} = 0 OR converted_at >= fromUnixTimestamp64Micro({from_us:Int64}, 'UTC'))
-          AND ({to_us:Int64} = 0 OR converted_at < fromUnixTimestamp64Micro({to_us:Int64}, 'UTC'))
+        FROM
+        (
+            SELECT
+                run_id, conversion_id, customer_id, conversion_type, converted_at, value_micros,
+                currency AS row_currency, models, fallbacks, truncated,
+                `t.id` AS ids, `t.at` AS ats, `t.channel` AS channels, `t.campaign` AS campaigns,
+                `t.weights` AS all_weights, `t.value_micros` AS all_micros
+            FROM attributions FINAL
+            WHERE run_id IN ({a:UInt32}, {b:UInt32})
+              AND ({from_us:Int64} = 0 OR converted_at >= fromUnixTimestamp64Micro({from_us:Int64}, 'UTC'))
+              AND ({to_us:Int64} = 0 OR converted_at < fromUnixTimestamp64Micro({to_us:Int64}, 'UTC'))
+        )
+        ARRAY JOIN models AS model, arrayEnumerate(models) AS n
     )
     GROUP BY model, conversion_id
 )

@@ -36,7 +36,7 @@ CONTROLS = {
     "f": ("", (), {"I2"}),
 }
 
-PLAIN_TABLE = "CREATE TABLE plain AS attributions ENGINE = MergeTree ORDER BY (run_id, model, conversion_id)"
+PLAIN_TABLE = "CREATE TABLE plain AS attributions ENGINE = MergeTree ORDER BY (run_id, conversion_id)"
 
 
 def play(run: FaultRun, kills: tuple[str, ...], send_rest: Callable[[], None]) -> None:

@@ -97,8 +97,8 @@ def test_several_at_once_end_in_the_state_of_one(settings: ClickHouseSettings) -
 
 def test_a_file_that_was_left_half_applied_is_finished(settings: ClickHouseSettings) -> None:
     first, *_ = migrations.load()
-    head, *_ = first.statements
-    broken = Migration(1, first.name, f"{head};\nSELECT nonsense")
+    head, *_ = first.steps
+    broken = Migration(1, first.name, f"{head.statement};\nSELECT nonsense")
 
     with pytest.raises(SinkRejected, match="migration 0001_create_facts, statement 2"):
         migrate(settings, migrations=[broken])

@@ -17,7 +17,7 @@ from clickhouse import queries
 from clickhouse.client import connect
 from clickhouse.errors import LockHeld, SinkRejected, SinkUnavailable
 from clickhouse.rollups import LOCK, Roller
-from clickhouse.rows import attribution_rows, dirty_day_rows, spend_rows
+from clickhouse.rows import MINUTE_US, attribution_rows, dirty_day_rows, spend_rows
 from clickhouse.settings import ClickHouseSettings
 from clickhouse.testing import MemorySink
 from clickhouse.writer import Writer
@@ -41,10 +41,16 @@ def client(clickhouse_url: str, clickhouse_database: str) -> Iterator[Client]:
 
 
 def credits_of(
-    name: str, day: int, *, rev: int = 1, value: int = 1_000_001, channels: tuple[str, ...] = ("email", "paid_search")
+    name: str,
+    day: int,
+    *,
+    minute: int = 0,
+    rev: int = 1,
+    value: int = 1_000_001,
+    channels: tuple[str, ...] = ("email", "paid_search"),
 ) -> ConversionCredits:
     """Linear and last-touch credits over ``channels``, a day apart; none of them: one unattributed credit."""
-    at_us = (DAY_0 + day) * DAY_US + 7
+    at_us = (DAY_0 + day) * DAY_US + minute * MINUTE_US + 7
     touches = tuple((at_us - i * DAY_US, f"{name}-{i}", channel, "") for i, channel in enumerate(channels))
     n = len(touches) or 1
     share = [value // n + (i < value % n) for i in range(n)]
@@ -84,15 +90,16 @@ class Store:
         """The group-by, row by row."""
         sums: dict[tuple[Any, ...], list[float]] = defaultdict(lambda: [0.0, 0, 0])
         for row in self.memory.final("attributions"):
-            for touch_id, at, channel, weight, micros in zip(
-                *(row[f"t.{name}"] for name in ("id", "at", "channel", "weight", "value_micros")), strict=True
+            for touch_id, at, channel, weights, micros in zip(
+                *(row[f"t.{name}"] for name in ("id", "at", "channel", "weights", "value_micros")), strict=True
             ):
                 day = row["converted_at"].date()
                 touch_day = (at.date() if touch_id else day,) if is_by_touch else ()
-                total = sums[(row["run_id"], day, row["model"], channel, *touch_day)]
-                total[0] += weight
-                total[1] += micros
-                total[2] += bool(touch_id and weight)
+                for model, weight, credit in zip(row["models"], weights, micros, strict=True):
+                    total = sums[(row["run_id"], day, model, channel, *touch_day)]
+                    total[0] += weight
+                    total[1] += credit
+                    total[2] += bool(touch_id and weight)
         return {key: (round(w, 9), int(v), int(t)) for key, (w, v, t) in sums.items()}
 
     def rollups(self) -> dict[tuple[Any, ...], tuple[float, int, int]]:
@@ -146,6 +153,88 @@ def test_rollups_equal_a_group_by_after_random_corrections(store: Store, seed: i
     assert roller.run_once() == []
 
 
+def a_change(rng: random.Random, current: dict[str, ConversionCredits], step: int) -> ConversionCredits:
+    """A conversion that comes, moves to another minute or day, changes its path, or goes; most of them at the front."""
+    name = f"o{rng.randrange(12)}"
+    last = current.get(name)
+    new = credits_of(
+        name,
+        rng.choice([0, 1, 1, 1]),
+        minute=min(1_439, max(0, 15 * step - rng.choice([0, 0, 0, 3, 40]))),
+        rev=step + 1,
+        value=rng.randint(0, 10**12),
+        channels=tuple(rng.choices(["email", "paid_search", "direct"], k=rng.randint(0, 3))),
+    )
+    if last is not None:
+        former = {last.conversion.at_us, *last.conversion.former_at_us} - {new.conversion.at_us}
+        new = replace(new, conversion=replace(new.conversion, former_at_us=tuple(sorted(former))))
+    return gone(new, new.rev) if rng.random() < 0.2 else new
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_hot_day_equals_a_group_by_after_every_pass(store: Store, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two rollers that take turns, one of which is killed now and then: what they hold of a day never shows."""
+    monkeypatch.setattr("clickhouse.rollups.GRACE_US", 0)
+    rng = random.Random(seed)
+    rollers = [Roller(store.client), Roller(store.client)]
+    read = Counting(store.client)
+    rollers[0] = Roller(read)  # type: ignore[arg-type]  # a client that counts
+    current: dict[str, ConversionCredits] = {}
+    for step in range(25):
+        changes = {
+            c.conversion.conversion_id: c for c in (a_change(rng, current, step) for _ in range(rng.randint(1, 3)))
+        }
+        current |= changes
+        store.put(*changes.values())
+        roller = rng.choice([rollers[0], rollers[0], rollers[1]])
+        if rng.random() < 0.15:
+            with pytest.raises(KeyboardInterrupt):
+                Roller(Interrupting(store.client, rng.choice(STATEMENTS[:-1]), die)).run_once()  # type: ignore[arg-type]  # a hook
+        roller.drain()
+        assert store.rollups() == store.expected()
+
+    assert read.slots > 5, "the passes must have taken the way that is tested here"
+
+
+def test_a_pass_over_a_hot_day_reads_the_changed_minute_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a pass reads does not grow with the day: counted in rows of the engine."""
+    monkeypatch.setattr("clickhouse.rollups.GRACE_US", 0)
+    store.put(*[credits_of(f"{m}-{i}", 0, minute=m) for m in range(0, 1_000, 5) for i in range(200)])
+    read = Counting(store.client)
+    roller = Roller(read)  # type: ignore[arg-type]  # a client that counts
+    for rev in range(1, 5):
+        store.put(credits_of("new", 0, minute=1_001, rev=rev, value=rev))
+        roller.drain()
+
+    first, *later = read.rows
+    assert (first, len(later)) == (200 * 200 + 2, 2)
+    assert max(later) < first / 4
+    assert store.rollups() == store.expected()
+
+
+def test_a_mark_that_becomes_visible_after_a_younger_one_is_not_lost(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put(credits_of("a", 0))
+    older_us = queries.run(store.client, "rollups_now")[0]["now_us"]
+    store.put(credits_of("b", 0, minute=5), is_marked=False)
+    store.put(credits_of("c", 0, minute=9))
+    roller = Roller(store.client)
+    roller.drain()
+    roller.drain()
+    store.put(credits_of("b", 0, minute=5, rev=2, value=5), is_marked=False)
+    store.client.command(
+        "INSERT INTO dirty_days SELECT 1, toDate({day:Int32}), 6, fromUnixTimestamp64Micro({us:Int64}, 'UTC')",
+        parameters={"day": DAY_0, "us": older_us},
+    )
+    assert roller.run_once() == []
+
+    monkeypatch.setattr("clickhouse.rollups.GRACE_US", 0)
+    assert roller.drain() == [(1, DATE_0)]
+
+    assert store.rollups() == store.expected()
+
+
 def test_a_day_whose_last_conversion_is_gone_is_empty(store: Store) -> None:
     roller = Roller(store.client)
     store.put(credits_of("a", 0), credits_of("b", 1))
@@ -196,6 +285,30 @@ class Interrupting:
         return self._client.command(sql, **kwargs)
 
 
+class Counting:
+    """A client that counts the reads of single minutes, and the rows that each of them has read."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.rows: list[int] = []
+
+    @property
+    def slots(self) -> int:
+        return len(self.rows)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def query_arrow(self, sql: str, **kwargs: Any) -> Any:
+        explained = "SELECT sum(rows) FROM (EXPLAIN ESTIMATE " + sql.replace("SETTINGS", ") SETTINGS")  # noqa: S608 - ours
+        self.rows.append(int(self._client.query(explained, parameters=kwargs["parameters"]).result_rows[0][0]))
+        return self._client.query_arrow(sql, **kwargs)
+
+
+def die() -> None:
+    raise KeyboardInterrupt
+
+
 STATEMENTS = [
     "CREATE TABLE {stage",
     "CREATE TABLE {touch_stage",
@@ -224,9 +337,6 @@ def test_a_row_written_at_any_moment_of_a_pass_is_in_the_next(store: Store, stat
 
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_a_roller_killed_at_any_moment_is_made_good_by_the_next(store: Store, statement: str) -> None:
-    def die() -> None:
-        raise KeyboardInterrupt
-
     store.put(credits_of("a", 0), credits_of("b", 1))
     with pytest.raises(KeyboardInterrupt):
         Roller(Interrupting(store.client, statement, die)).run_once()  # type: ignore[arg-type]  # a client with a hook
@@ -268,7 +378,7 @@ def test_a_second_roller_waits_for_its_turn(store: Store) -> None:
     built: list[Any] = []
     turns = iter([False, False, True])
 
-    def wait() -> bool:
+    def wait(_: float) -> bool:
         if troubles and not built:
             queries.execute(store.client, "lock_drop", lock=LOCK)
         return next(turns)
@@ -288,7 +398,7 @@ def test_an_engine_that_is_away_for_a_while_is_reported_and_waited_for(store: St
     troubles: list[Exception] = []
     built: list[Any] = []
     Roller(Interrupting(store.client, "REPLACE PARTITION", away)).run_forever(  # type: ignore[arg-type]  # a hook
-        wait=lambda: bool(built), on_pass=built.append, on_trouble=troubles.append
+        wait=lambda _: bool(built), on_pass=built.append, on_trouble=troubles.append
     )
 
     assert ([str(trouble) for trouble in troubles], built) == (["down"], [[(1, DATE_0)]])

@@ -96,8 +96,13 @@ def worlds(draw: st.DrawFn) -> tuple[list[Event], World]:
 
 def visible(world: World) -> dict[tuple[str, str], Any]:
     return {
-        (row["model"], row["conversion_id"]): (row["value_micros"], tuple(row["t.id"]), tuple(row["t.value_micros"]))
+        (model, row["conversion_id"]): (
+            row["value_micros"],
+            tuple(row["t.id"]),
+            tuple(x[n] for x in row["t.value_micros"]),
+        )
         for row in world.sink.final("attributions")
+        for n, model in enumerate(row["models"])
     }
 
 

@@ -20,22 +20,25 @@ from stream_harness import KINDS, Stream
 #: A source partition.
 Source = tuple[str, int]
 
-_ROWS = """
+#: The rows as (model, conversion): ``n`` is the model's place in the lists.
+_BY_MODEL = "ARRAY JOIN models AS model, arrayEnumerate(models) AS n"
+_ROWS = f"""
 SELECT model, conversion_id, customer_id, conversion_type, toUnixTimestamp64Micro(converted_at), value_micros, currency,
-       `t.id`, arrayMap(x -> toUnixTimestamp64Micro(x), `t.at`), `t.channel`, `t.campaign`, `t.weight`,
-       `t.value_micros`, fallback
-FROM attributions FINAL WHERE run_id = {run:UInt32} AND is_deleted = 0
-"""
-_REVS = """
-SELECT model, conversion_id, toString(toDate(converted_at)), rev FROM attributions FINAL WHERE run_id = {run:UInt32}
-"""
+       `t.id`, arrayMap(x -> toUnixTimestamp64Micro(x), `t.at`), `t.channel`, `t.campaign`,
+       arrayMap(touch -> touch[n], `t.weights`), arrayMap(touch -> touch[n], `t.value_micros`), fallbacks[n]
+FROM (SELECT * FROM attributions FINAL WHERE run_id = {{run:UInt32}} AND is_deleted = 0) {_BY_MODEL}
+"""  # noqa: S608 - our own text
+_REVS = f"""
+SELECT model, conversion_id, toString(toDate(converted_at)), rev
+FROM (SELECT * FROM attributions FINAL WHERE run_id = {{run:UInt32}}) {_BY_MODEL}
+"""  # noqa: S608 - our own text
 _EVER = "SELECT DISTINCT conversion_id FROM attributions WHERE run_id = {run:UInt32}"
 _TWO_CONTENTS = """
-SELECT model, conversion_id, rev, uniqExact(cityHash64(customer_id, conversion_type, converted_at, value_micros,
-       currency, `t.id`, `t.at`, `t.channel`, `t.campaign`, `t.weight`, `t.value_micros`, fallback, truncated,
-       is_deleted)) AS contents
+SELECT conversion_id, toString(toDate(converted_at)) AS day, rev, uniqExact(cityHash64(customer_id, conversion_type,
+       converted_at, value_micros, currency, models, fallbacks, `t.id`, `t.at`, `t.channel`, `t.campaign`, `t.weights`,
+       `t.value_micros`, truncated, is_deleted)) AS contents
 FROM attributions WHERE run_id = {run:UInt32}
-GROUP BY model, conversion_id, toDate(converted_at), rev HAVING contents > 1
+GROUP BY conversion_id, day, rev HAVING contents > 1
 """
 _SUMS = """
 SELECT day, model, channel, campaign, currency, conversion_type, value_micros, touchpoints, conversions

@@ -60,32 +60,30 @@ def when(us: int | None) -> datetime:
     return EPOCH + timedelta(microseconds=us or 0)
 
 
-def row_by_row(customer_id: str, c: ConversionCredits, at_us: int, *, deleted: bool) -> list[dict[str, Any]]:
-    return [
-        {
-            "run_id": 3,
-            "model": model,
-            "conversion_id": c.conversion.conversion_id,
-            "customer_id": customer_id,
-            "conversion_type": c.conversion.conversion_type,
-            "converted_at": when(at_us),
-            "value_micros": c.conversion.value_micros,
-            "currency": c.conversion.currency,
-            "t.id": [] if deleted else [t[1] for t in c.touches],
-            "t.at": [] if deleted else [when(t[0]) for t in c.touches],
-            "t.channel": [] if deleted else [t[2] for t in c.touches],
-            "t.campaign": [] if deleted else [t[3] for t in c.touches],
-            "t.weight": [] if deleted else list(c.weights[m]),
-            "t.value_micros": [] if deleted else list(c.micros[m]),
-            "fallback": c.fallbacks[m],
-            "truncated": int(c.truncated),
-            "config_hash": "abc",
-            "rev": c.rev,
-            "is_deleted": int(deleted),
-            "emitted_at": when(1_700_000_000_123_000),
-        }
-        for m, model in enumerate(c.models)
-    ]
+def row_by_row(customer_id: str, c: ConversionCredits, at_us: int, *, deleted: bool) -> dict[str, Any]:
+    touches = () if deleted else c.touches
+    return {
+        "run_id": 3,
+        "conversion_id": c.conversion.conversion_id,
+        "customer_id": customer_id,
+        "conversion_type": c.conversion.conversion_type,
+        "converted_at": when(at_us),
+        "value_micros": c.conversion.value_micros,
+        "currency": c.conversion.currency,
+        "models": list(c.models),
+        "fallbacks": list(c.fallbacks) if any(c.fallbacks) else [],
+        "t.id": [t[1] for t in touches],
+        "t.at": [when(t[0]) for t in touches],
+        "t.channel": [t[2] for t in touches],
+        "t.campaign": [t[3] for t in touches],
+        "t.weights": [[c.weights[m][i] for m in range(len(c.models))] for i in range(len(touches))],
+        "t.value_micros": [[c.micros[m][i] for m in range(len(c.models))] for i in range(len(touches))],
+        "truncated": int(c.truncated),
+        "config_hash": "abc",
+        "rev": c.rev,
+        "is_deleted": int(deleted),
+        "emitted_at": when(1_700_000_000_123_000),
+    }
 
 
 def attribution_table(pairs: list[tuple[str, ConversionCredits]]) -> pa.Table:
@@ -96,14 +94,14 @@ def attribution_table(pairs: list[tuple[str, ConversionCredits]]) -> pa.Table:
 def test_attribution_rows_equal_a_row_by_row_construction(pairs: list[tuple[str, ConversionCredits]]) -> None:
     expected: list[dict[str, Any]] = []
     for customer_id, c in pairs:
-        expected += row_by_row(customer_id, c, c.conversion.at_us, deleted=not c.conversion.is_live)
+        expected.append(row_by_row(customer_id, c, c.conversion.at_us, deleted=not c.conversion.is_live))
     for customer_id, c in pairs:
-        by_day = {at // DAY_US: at for at in c.conversion.former_at_us}
-        for day, at in by_day.items():
-            if day != c.conversion.at_us // DAY_US:
-                expected += row_by_row(customer_id, c, at, deleted=True)
+        by_minute = {at // rows.MINUTE_US: at for at in c.conversion.former_at_us}
+        for minute, at in by_minute.items():
+            if minute != c.conversion.at_us // rows.MINUTE_US:
+                expected.append(row_by_row(customer_id, c, at, deleted=True))
 
-    assert attribution_table(pairs).to_pylist() == expected
+    assert [{"fallbacks": [], **row} for row in attribution_table(pairs).to_pylist()] == expected
 
 
 @given(PAIRS)
@@ -132,7 +130,7 @@ def test_a_conversion_without_a_touch_is_one_unattributed_element() -> None:
     row = attribution_table([("c", credits_)]).to_pylist()[0]
 
     assert (row["t.id"], row["t.at"], row["t.channel"], row["t.campaign"]) == ([""], [when(5)], [UNATTRIBUTED], [""])
-    assert (row["t.weight"], row["t.value_micros"], row["is_deleted"]) == ([1.0], [7], 0)
+    assert (row["t.weights"], row["t.value_micros"], row["is_deleted"]) == ([[1.0]], [[7]], 0)
 
 
 OPTIONAL = st.none() | TEXT

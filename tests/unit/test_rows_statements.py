@@ -22,7 +22,8 @@ def test_statements_are_cut_at_semicolons_outside_comments_and_quotes(statements
     found = migrate.split_statements("\n;".join(statements))
 
     assert len(found) == len(statements)
-    for text, original in zip(found, statements, strict=True):
+    for step, original in zip(found, statements, strict=True):
+        text = step.statement
         for quoted in ("'a;b'", "'it''s; --'", "'\\';'", '"x;y"', "`t.id;`"):
             assert text.count(quoted) == original.count(quoted)
         assert "no;" not in text
@@ -36,17 +37,26 @@ def test_migrations_are_numbered_without_gaps_and_each_has_statements() -> None:
     migrations = migrate.load()
 
     assert [m.version for m in migrations] == list(range(1, len(migrations) + 1))
-    assert all(m.statements for m in migrations)
+    assert all(m.steps for m in migrations)
 
 
 def test_every_statement_of_a_migration_can_be_repeated() -> None:
-    repeatable = ("CREATE TABLE IF NOT EXISTS ", "CREATE OR REPLACE VIEW ", "INSERT INTO ")
+    repeatable = ("CREATE TABLE IF NOT EXISTS ", "CREATE OR REPLACE ", "INSERT INTO ", "DROP TABLE IF EXISTS ")
     for migration in migrate.load():
-        for statement in migration.statements:
+        for step in migration.steps:
+            statement = step.statement
             adds = statement.startswith("ALTER TABLE ") and statement.count("ADD COLUMN IF NOT EXISTS ") == len(
-                re.findall(r"\b(?:ADD|DROP|MODIFY|RENAME|UPDATE|DELETE)\b", statement)
+                re.findall(r"\b(?:ADD|DROP|MODIFY(?! ORDER BY)|RENAME|UPDATE|DELETE)\b", statement)
             )
-            assert adds or statement.startswith(repeatable), f"{migration.name}: {statement[:60]}"
+            assert adds or step.only_if or statement.startswith(repeatable), f"{migration.name}: {statement[:60]}"
+
+
+def test_a_guard_belongs_to_the_statement_behind_it() -> None:
+    found = migrate.split_statements(
+        "SELECT 1;\n-- only if: SELECT 0\n-- why\nSELECT 2;\n-- only if it rains\nSELECT 3"
+    )
+
+    assert found == [migrate.Step("SELECT 1"), migrate.Step("SELECT 2", "SELECT 0"), migrate.Step("SELECT 3")]
 
 
 def test_a_checksum_ignores_line_ends_and_nothing_else() -> None:

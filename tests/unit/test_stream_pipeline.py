@@ -14,6 +14,7 @@ from faust.types import TP
 
 from attribution.config import AttributionConfig
 from attribution.identity import Link
+from attribution.journey import Journey
 from attribution.merging import Handover
 from schemas.channel_rules import load_channel_rules
 from schemas.codec import Codec, LocalSchemas
@@ -121,7 +122,7 @@ def pipeline(parts: Parts, limits: Limits) -> Pipeline:
     )
     return Pipeline(
         sources=sources,
-        journeys=JourneyStep(AttributionConfig(models=("linear",)), sources, Suppression(b"secret")),
+        journeys=JourneyStep(AttributionConfig(models=("linear",), max_conversions=3), sources, Suppression(b"secret")),
         state=lambda _: parts,
         consumer=lambda: parts,
         write_dead_letters=parts.write_dead_letters,
@@ -181,6 +182,23 @@ async def test_broken_and_late_records_become_dead_letters_and_no_facts() -> Non
     assert "dead letters ['undecodable', 'too_late']" in parts.happened
     assert [e.event_id for e in parts.batches[1].touchpoints] == ["ok"]
     assert [r.record.offset for r in parts.batches[1].rejected] == [2, 1]
+
+
+async def test_a_conversion_older_than_a_full_journey_becomes_a_dead_letter_and_no_fact() -> None:
+    """It is in time, but the customer has newer ones, as many as are kept: told with its own reason and way out."""
+    parts = Parts()
+    full = epoch(*(order(i, f"k{i}", f"2026-10-0{i + 2}T00:00:00Z") for i in range(3)))
+    errors = await run(
+        parts, full, epoch(order(3, "old", "2026-10-01T00:00:00Z"), order(4, "k5", "2026-10-09T00:00:00Z"))
+    )
+
+    assert not errors
+    (refused,) = parts.batches[1].rejected
+    assert (refused.reason, refused.record.offset) == ("too_many_conversions", 3)
+    assert "ATTRIBUTION_MAX_CONVERSIONS" in refused.detail
+    assert [e.event_id for e in parts.batches[1].conversions] == ["k5"]
+    assert [c.conversion.conversion_id for _, c in parts.batches[1].credits] == ["k5"]
+    assert [e.event_id for e in Journey.from_bytes(parts.stored[b"ada"]).events] == ["k1", "k2", "k5"]
 
 
 async def test_a_failure_at_any_step_stops_before_the_commit() -> None:

@@ -1,0 +1,79 @@
+"""A closed loop of clients, each with one connection that it keeps, and the latencies that they saw. Times are ms."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Latencies in milliseconds of ``requests`` requests, and how many of them were answered in a second."""
+
+    name: str
+    requests: int
+    p50: float
+    p95: float
+    p99: float
+    per_second: float
+    rows_read: int = 0
+
+
+def measure(name: str, make_client: Callable[[], Callable[[], None]], *, clients: int, seconds: float) -> Measured:
+    """Has ``clients`` threads ask again and again.
+
+    Args:
+        name: of what is asked.
+        make_client: called in each thread; gives the function that asks once and raises when the answer is wrong.
+        clients: how many threads.
+        seconds: how long.
+
+    Raises:
+        RuntimeError: an answer was wrong; the first one is its cause.
+    """
+    found: list[list[float]] = [[] for _ in range(clients)]
+    failures: list[Exception] = []
+    ready = threading.Barrier(clients + 1)
+
+    def work(mine: list[float]) -> None:
+        try:
+            ask = make_client()
+            ask()
+        except Exception as error:  # noqa: BLE001 - told by the caller's thread
+            failures.append(error)
+            ready.abort()
+            return
+        try:
+            ready.wait(60)
+            end = time.perf_counter() + seconds
+            while (began := time.perf_counter()) < end:
+                ask()
+                mine.append((time.perf_counter() - began) * 1_000)
+        except Exception as error:  # noqa: BLE001 - told by the caller's thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(mine,), daemon=True) for mine in found]
+    for thread in threads:
+        thread.start()
+    began = time.perf_counter()
+    try:
+        ready.wait(60)
+        began = time.perf_counter()
+    except threading.BrokenBarrierError as error:
+        failures.append(error)
+    for thread in threads:
+        thread.join(seconds + 120)
+    took = time.perf_counter() - began
+    if failures:
+        raise RuntimeError(f"{name}: {failures[0]}") from failures[0]
+    every = sorted(ms for mine in found for ms in mine)
+    return Measured(name, len(every), _at(every, 0.5), _at(every, 0.95), _at(every, 0.99), len(every) / took)
+
+
+def _at(ordered: list[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

@@ -1,0 +1,136 @@
+"""Made-up conversions, credits and spend for ``attribution bench read``, in a database of their own.
+
+Everything is computed inside the engine, a day at a time. The rollups are built by the product's own roller. A database
+that this module has not made is neither filled nor dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from clickhouse import migrate, queries
+from clickhouse.client import connect
+from clickhouse.errors import StoreError
+from clickhouse.rollups import Roller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clickhouse.settings import ClickHouseSettings
+
+DAYS: Final = 90
+_SLICE: Final = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """``conversions`` spread over the ``DAYS`` days up to ``end``, about two of each customer."""
+
+    conversions: int
+    end: date
+
+    @property
+    def start(self) -> date:
+        """The first day."""
+        return self.end - timedelta(days=DAYS - 1)
+
+    @property
+    def customers(self) -> int:
+        """How many there are."""
+        return max(1, self.conversions // 2)
+
+
+def build(settings: ClickHouseSettings, world: World, report: Callable[[str], None]) -> None:
+    """Makes the database and fills it.
+
+    Raises:
+        StoreError: the database exists and is not ours, or the engine refuses.
+    """
+    drop(settings)
+    migrate.migrate(settings)
+    client = connect(settings)
+    try:
+        queries.execute(client, "bench_sign")
+        each, rest = divmod(world.conversions, DAYS)
+        done = 0
+        for index in range(DAYS):
+            n = each + (index < rest)
+            if n:
+                _fill_day(client, world, world.start + timedelta(days=index), done, n)
+            done += n
+            if index % 10 == 9:
+                report(f"{done:,} conversions")
+        span: dict[str, Any] = {"start": world.start, "days": DAYS}
+        queries.execute(client, "bench_fill_spend", **span)
+        queries.execute(client, "bench_fill_rates", **span)
+        queries.execute(client, "bench_fill_progress")
+        roller = Roller(client, days_per_pass=1)
+        roller.rebuild(1)
+        report(f"rollups of {len(roller.drain())} days")
+    finally:
+        client.close()
+
+
+def holds(settings: ClickHouseSettings, world: World) -> bool:
+    """Whether the database is ours and has this many conversions on these days already."""
+    if not _is_ours(settings):
+        return False
+    client = connect(settings)
+    try:
+        found = queries.run(client, "bench_holds", start=world.start)[0]
+    finally:
+        client.close()
+    return bool(found["conversions"] == world.conversions and found["newest"] == world.end)
+
+
+def drop(settings: ClickHouseSettings) -> None:
+    """Removes the database if it is there and ours.
+
+    Raises:
+        StoreError: it is not ours.
+    """
+    _is_ours(settings)
+    client = connect(settings, use_database=False)
+    try:
+        queries.execute(client, "bench_drop", database=settings.database)
+    finally:
+        client.close()
+
+
+def sizes(settings: ClickHouseSettings) -> list[dict[str, Any]]:
+    """Rows, bytes on disk and parts of each table."""
+    client = connect(settings)
+    try:
+        return queries.run(client, "bench_sizes")
+    finally:
+        client.close()
+
+
+def _fill_day(client: Any, world: World, day: date, first: int, n: int) -> None:
+    for start in range(first, first + n, _SLICE):
+        of_day: dict[str, Any] = {"day": day, "customers": world.customers}
+        slice_ = {"first": start, "n": min(_SLICE, first + n - start), **of_day}
+        queries.execute(client, "bench_fill_attributions", **slice_)
+        queries.execute(client, "bench_fill_conversions", **slice_)
+    queries.execute(client, "bench_fill_touchpoints", day=day)
+
+
+def _is_ours(settings: ClickHouseSettings) -> bool:
+    """Whether the database exists.
+
+    Raises:
+        StoreError: it does, and we have not made it.
+    """
+    client = connect(settings, use_database=False)
+    try:
+        found = queries.run(client, "bench_is_ours", database=settings.database)[0]
+    finally:
+        client.close()
+    if found["is_there"] and not found["is_ours"]:
+        raise StoreError(
+            f"database {settings.database!r} was not made by `attribution bench read`: "
+            f"it is neither filled nor dropped; give another --database"
+        )
+    return bool(found["is_there"])
