@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from attribution import journey_bytes
-from attribution.attribute import Attributor
+from attribution.attribute import JourneyView
 from attribution.config import AttributionConfig
 from attribution.identity import Link
+from attribution.journey import Journey
 from attribution.merging import Handover
-from attribution.types import ConversionEvent
+from attribution.types import Conversion, ConversionCredits, ConversionEvent
 from schemas.channel_rules import load_channel_rules
 from schemas.codec import Codec, LocalSchemas
 from schemas.events import EventKind
+from stream_app import journeys
 from stream_app.decoding import Decoded, Decoder, Source, Sources
 from stream_app.journeys import JourneyStep, PartitionResult
 from stream_app.suppression import Suppression
@@ -69,6 +70,13 @@ class Partition:
         none = Source("-", links.codec)
         self.sources = Sources(touches, purchases, none, links, none, "h")
         self.step = JourneyStep(CONFIG, self.sources, Suppression(b""))
+        self._attribute = self.step._attribute
+        self.step._attribute = self.attribute  # type: ignore[method-assign, assignment, unused-ignore]
+
+    def attribute(self, journey: JourneyView, conversion: Conversion) -> ConversionCredits:
+        """The step's own, counted."""
+        self.work["attributed"] += 1
+        return self._attribute(journey, conversion)
 
     def record(self, topic: str, customer: str, **body: Any) -> Record:
         self.offset += 1
@@ -96,29 +104,33 @@ class Partition:
         return result
 
 
+class Written(dict[bytes, bytes | None]):
+    """Journeys changed in an epoch; counts how often one was written."""
+
+    def __init__(self, work: Counter[str]) -> None:
+        super().__init__()
+        self._work = work
+
+    def __setitem__(self, key: bytes, raw: bytes | None) -> None:
+        self._work["written"] += 1
+        super().__setitem__(key, raw)
+
+
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Journeys read and written with their bytes, and conversions attributed."""
+    """Journeys read and written, and conversions attributed. Counted where the step calls the core, compiled or not."""
     found: Counter[str] = Counter()
-    read, write, attribute = journey_bytes.from_bytes, journey_bytes.to_bytes, Attributor.attribute
 
-    def reads(raw: bytes) -> Any:
-        found["read"] += 1
-        return read(raw)
+    class Journeys:
+        def __call__(self) -> Journey:
+            return Journey()
 
-    def writes(parts: Any) -> bytes:
-        found["written"] += 1
-        raw = write(parts)
-        found["bytes"] += len(raw)
-        return raw
+        def from_bytes(self, raw: bytes) -> Journey:
+            found["read"] += 1
+            return Journey.from_bytes(raw)
 
-    def attributes(self: Attributor, journey: Any, conversion: Any) -> Any:
-        found["attributed"] += 1
-        return attribute(self, journey, conversion)
-
-    monkeypatch.setattr(journey_bytes, "from_bytes", reads)
-    monkeypatch.setattr(journey_bytes, "to_bytes", writes)
-    monkeypatch.setattr(Attributor, "attribute", attributes)
+    monkeypatch.setattr(journeys, "Journey", Journeys())
+    monkeypatch.setattr(journeys, "PartitionResult", lambda events: PartitionResult(events, Written(found)))
     return found
 
 
@@ -159,7 +171,7 @@ def test_a_bot_whose_journey_is_full_is_appended_to_without_being_read(work: Cou
     for _ in range(5):
         result = partition.run(partition.touch("bot"))
         assert len(result.journeys) == 1
-        assert not work
+        assert (work["read"], work["written"]) == (0, 1)
 
 
 def test_a_bot_adds_no_work_for_the_others(work: Counter[str]) -> None:
