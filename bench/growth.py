@@ -282,7 +282,7 @@ def journeys(quick: bool) -> Iterator[Figure]:
 
 def customers(quick: bool) -> Iterator[Figure]:
     """Customers in the state, journeys of three touches."""
-    count, rounds = (15, 1) if quick else (40, 2)
+    count, rounds = (15, 1) if quick else (30, 2)
     for size in (10_000, 100_000, 1_000_000, *(() if quick else (5_000_000,))):
         epochs = partial(uniform, customers=size, epoch=4_000)
         found = lowest(measured(PARTITIONS, size, 3, epochs, count) for _ in range(rounds))
@@ -291,7 +291,7 @@ def customers(quick: bool) -> Iterator[Figure]:
 
 def partitions(quick: bool) -> Iterator[Figure]:
     """Partitions of one worker, the same customers and epochs."""
-    count, rounds = (15, 1) if quick else (40, 2)
+    count, rounds = (15, 1) if quick else (30, 2)
     for number in (1, 2, 4, 8):
         epochs = partial(uniform, customers=100_000, epoch=4_000)
         found = lowest(measured(number, 100_000, 3, epochs, count) for _ in range(rounds))
@@ -307,7 +307,7 @@ def _beside(
     quick: bool, series: str, cases: dict[str, tuple[Callable[[Clock, int], Record], int]], others: int
 ) -> Iterator[Figure]:
     """The others alone, then with one customer who is something else; rounds take turns (A B A B)."""
-    count, rounds = (4, 1) if quick else (20, 3)
+    count, rounds = (4, 1) if quick else (20, 2)
     work: dict[str, Callable[[Clock], Iterator[list[Record]]]] = {
         "the others alone": lambda c: uniform(c, 100_000, others)
     }
@@ -454,6 +454,7 @@ def main() -> None:
     parser.add_argument("--draw", action="store_true", help="draw what is stored, measure nothing")
     args = parser.parse_args()
     if args.draw:
+        print(table(stored()))
         draw(stored())
         return
     gc.set_threshold(200_000, 20, 100)  # as the worker does
