@@ -16,6 +16,7 @@ Every run must end with the same journeys (a digest over all keys and values is 
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
 import json
 import os
@@ -106,11 +107,11 @@ def restore_all(servers: str, topic: str, folder: Path) -> dict[str, Any]:
 
     def one(partition: int) -> int:
         return int(
-            restore(
-                servers, topic, partition, after=None, apply=states[partition].write, is_cancelled=lambda: False
-            )
+            restore(servers, topic, partition, after=None, apply=states[partition].write, is_cancelled=lambda: False)
         )
 
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)  # as the worker does
     began, cpu = time.perf_counter(), _cpu()
     with ThreadPoolExecutor(PARTITIONS) as threads:
         records = sum(threads.map(one, range(PARTITIONS)))

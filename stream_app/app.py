@@ -34,6 +34,7 @@ class AttributionApp(faust.App):
     pipeline: Pipeline
     on_ready: Callable[[set[int]], None]
     on_not_ready: Callable[[], None]
+    on_restoring: Callable[[dict[str, dict[str, Any]]], None]
     beat: Callable[[str], None]
 
 
@@ -88,6 +89,7 @@ def create_app(
     app.worker_settings = settings
     app.on_ready = lambda _: None
     app.on_not_ready = lambda: None
+    app.on_restoring = lambda _: None
     app.beat = beat
     events = app.topic(*settings.source_topics, acks=False, maxsize=1, key_type=bytes, value_type=bytes)
     app.journeys = JourneyTable(

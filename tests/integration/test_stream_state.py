@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,9 @@ import rocksdict
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from stream_app.changelog import FencedError, PartitionLog, StaleStateError, restore
+from stream_app import restoring
+from stream_app.changelog import FencedError, PartitionLog
+from stream_app.restoring import StaleStateError, restore
 from stream_app.state import DurableState
 from stream_app.tables import PartitionState
 
@@ -98,3 +100,56 @@ def test_a_state_that_was_away_longer_than_tombstones_are_kept_is_told_as_stale(
     assert restore_since(0) == 1
     with pytest.raises(StaleStateError, match="tombstones"):
         restore_since(in_an_hour)
+
+
+class KilledError(RuntimeError):
+    """The process ends here."""
+
+
+def test_a_restore_reads_every_record_once_and_writes_once_per_chunk(
+    kafka_bootstrap: str, topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ended in the middle of a chunk, it goes on behind the last one that was stored; offsets never go back."""
+    monkeypatch.setattr(restoring, "CHUNK_RECORDS", 1_000)
+    monkeypatch.setattr(restoring, "_TAKE_RECORDS", 300)
+    log = owner(kafka_bootstrap, topic)
+    for epoch in range(10):
+        log.write({b"c%d" % customer: b"%d" % epoch for customer in range(500)})
+    local = state(tmp_path / "a")
+    writes: list[tuple[int, int]] = []
+    spans: list[tuple[int, int]] = []
+
+    def store(journeys: Mapping[bytes, bytes | None], offset: int) -> None:
+        if len(writes) == 2:
+            writes.append((0, -1))
+            raise KilledError
+        local.write(journeys, offset)
+        writes.append((len(journeys), offset))
+
+    def run() -> int:
+        return restore(
+            kafka_bootstrap, topic, 0, after=local.changelog_offset(), apply=store, is_cancelled=lambda: False,
+            on_begin=lambda first, end: spans.append((first, end)),
+        )  # fmt: skip
+
+    with pytest.raises(KilledError):
+        run()
+    stored = [offset for _, offset in writes[:2]]
+    before = stored[-1] + 1 - (stored[-1] + 1) // 501  # a marker ends every transaction
+    assert local.changelog_offset() == stored[-1]
+    assert run() == 5_000 - before
+    assert spans == [(0, 5_010), (stored[-1] + 1, 5_010)]
+    offsets = [offset for _, offset in writes if offset >= 0]
+    assert offsets == sorted(set(offsets))
+    assert offsets[-1] == 5_008
+    assert len(offsets) <= 6
+    assert all(count <= 500 for count, _ in writes)  # of a key only the last value of a chunk is written
+    assert dict(local.items()) == {b"c%d" % customer: b"9" for customer in range(500)}
+
+
+def test_a_cancelled_restore_stores_nothing_more(kafka_bootstrap: str, topic: str, tmp_path: Path) -> None:
+    """The partition may have another owner by then."""
+    owner(kafka_bootstrap, topic).write({b"ada": b"1"})
+    local = state(tmp_path / "a")
+    assert restore(kafka_bootstrap, topic, 0, after=None, apply=local.write, is_cancelled=lambda: True) == 0
+    assert local.changelog_offset() is None
