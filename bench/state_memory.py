@@ -80,14 +80,12 @@ class State:
         from stream_app import tables  # noqa: PLC0415
 
         self.partitions = partitions
-        shared = getattr(tables, "SharedMemory", None)
-        if shared is not None:
-            self.memory = shared(cache_mb)
-        else:
-            import rocksdict  # noqa: PLC0415
+        import rocksdict  # noqa: PLC0415
 
-            self.memory = rocksdict.Cache(cache_mb << 20)
-        self.stores = [tables.PartitionState(folder / str(p), self.memory) for p in range(partitions)]
+        shared: list[Any] = [rocksdict.Cache(cache_mb << 20)]
+        if hasattr(tables, "write_buffers"):  # an older tree has no common limit
+            shared.append(tables.write_buffers(256))
+        self.stores = [tables.PartitionState(folder / str(p), *shared) for p in range(partitions)]
         self.offset = 0
 
     def of(self, customer: str) -> int:

@@ -93,7 +93,12 @@ def create_app(
     app.beat = beat
     events = app.topic(*settings.source_topics, acks=False, maxsize=1, key_type=bytes, value_type=bytes)
     app.journeys = JourneyTable(
-        app, name="journeys", key_type=bytes, value_type=bytes, cache_mb=settings.state_cache_mb
+        app,
+        name="journeys",
+        key_type=bytes,
+        value_type=bytes,
+        cache_mb=settings.state_cache_mb,
+        write_mb=settings.state_write_mb,
     )
     app.tables.add(app.journeys)
     app.pipeline = _pipeline(app, settings, write_rows, clock_us, erased)
