@@ -1,123 +1,205 @@
-"""How fast a wiped state directory is filled again from the changelog: records/s and CPU per record, tree against tree.
+"""Records per second and CPU of a restore after a wiped directory, for one or more source trees on the same changelog.
 
-    python bench/restore.py --records 424000 --customers 100000 --rounds 3 --tree before=/tmp/base --tree after=.
+    python bench/restore.py --tree before=/work/main --tree after=. --rounds 3
 
-A broker of its own gets a changelog in the product's format (``PartitionLog``, journeys of ``--touches`` touches,
-``--records`` writes over ``--customers`` customers, transactions of 5,000). Then the trees take turns: each restores
-all partitions side by side into an empty directory in a new process, as a worker does after it was fenced in. Wall time
-and CPU are those of ``restore`` and the store together, without the interpreter's start. One JSON line a run.
+A broker of its own gets a changelog of ``--records`` journeys, written through ``PartitionLog`` in transactions of
+``--epoch`` records per partition: every customer's journey grows touch by touch (``append_touches``), so that later
+records are longer and replace earlier ones, as in the peers' workload (424,000 records of 100,000 customers). Then the
+trees take turns (A B A B): each run is a new process that opens empty state and restores all partitions side by side,
+as a worker does. The clock runs from the first request to the last record stored; CPU is user and system time of that
+process, RocksDB's and librdkafka's threads included, the broker's not. One JSON line per run, medians at the end.
+Every run must end with the same journeys (a digest over all keys and values is compared).
+
+``--servers`` with ``--topic`` takes a changelog that is there already.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
+import hashlib
 import json
 import os
-import random
+import resource
+import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-import rocksdict
-from confluent_kafka.admin import AdminClient, NewTopic
-
-from attribution.journey_bytes import Parts, to_bytes
-from embedded.broker import Broker
-from stream_app.changelog import PartitionLog, restore
-from stream_app.tables import PartitionState
-
-TOPIC = "bench-journeys-changelog"
-TRANSACTION = 5_000
+PARTITIONS: Final = 4
+START_US: Final = 1_764_547_200_000_000
+CHANNELS: Final = ("paid_search", "email", "organic_search", "paid_social", "display")
 
 
-def journey(rng: random.Random, customer: int, touches: int) -> bytes:
-    """Bytes of a journey with so many touches."""
-    begin = 1_760_000_000_000_000 + rng.randrange(10**12)
-    found = [
-        (begin + i * 60_000_000, f"t{customer}-{i:06d}", "paid_search", f"campaign-{i % 9}") for i in range(touches)
-    ]
-    return to_bytes(Parts(touches, touches=found))
+def customer_id(number: int) -> str:
+    """As a shop would write it; spread over the key space."""
+    return f"cust-{number * 2_654_435_761 % 2**32:010d}"
 
 
-def fill(servers: str, partitions: int, records: int, customers: int, touches: int) -> None:
-    """Write the changelog as workers would."""
-    settings = {"cleanup.policy": "compact", "min.compaction.lag.ms": "86400000"}
+def touch(number: int, nth: int) -> tuple[int, str, str, str]:
+    """The ``nth`` touch of a customer."""
+    event_id = hashlib.blake2b(b"%d %d" % (number, nth), digest_size=13).hexdigest()
+    return (START_US + nth * 3_600_000_000 + number, event_id, CHANNELS[(number + nth) % 5], f"c{number % 40}")
+
+
+def fill(servers: str, topic: str, partition: int, records: int, customers: int, epoch: int) -> None:
+    """One partition's share of the changelog."""
+    from attribution.config import AttributionConfig  # noqa: PLC0415  # of the tree that is measured
+    from attribution.journey_bytes import append_touches  # noqa: PLC0415
+    from stream_app.changelog import PartitionLog  # noqa: PLC0415
+
+    log, config = PartitionLog(servers, topic, partition, f"{topic}-{partition}"), AttributionConfig()
+    log.acquire()
+    journeys: dict[int, bytes] = {}
+    pending: dict[bytes, bytes | None] = {}
+    for i in range(records):
+        number = i % customers
+        raw = append_touches(journeys.get(number), [touch(number, i // customers)], config)
+        assert raw is not None
+        journeys[number] = raw
+        pending[customer_id(number * PARTITIONS + partition).encode()] = raw
+        if len(pending) == min(epoch, customers):
+            log.write(pending)
+            pending = {}
+    if pending:
+        log.write(pending)
+    log.close()
+
+
+def prepare(servers: str, args: argparse.Namespace) -> None:
+    """The changelog."""
+    from confluent_kafka.admin import AdminClient  # noqa: PLC0415
+    from confluent_kafka.cimpl import NewTopic  # noqa: PLC0415
+
+    from stream_app.topics import CHANGELOG_CONFIG  # noqa: PLC0415
+
+    config = {**CHANGELOG_CONFIG, "min.cleanable.dirty.ratio": "1.0"}  # not compacted while it is measured
     admin = AdminClient({"bootstrap.servers": servers})
-    admin.create_topics([NewTopic(TOPIC, partitions, 1, config=settings)])[TOPIC].result()
-    rng = random.Random(1)  # noqa: S311  # seeded, for equal bytes
-    for partition in range(partitions):
-        log = PartitionLog(servers, TOPIC, partition, f"bench-{partition}")
-        log.acquire()
-        mine = customers // partitions
-        left = records // partitions
-        while left > 0:
-            some = rng.sample(range(mine), min(TRANSACTION, left, mine))
-            log.write(
-                {f"customer-{partition}-{c}".encode(): journey(rng, c, rng.randint(1, 2 * touches - 1)) for c in some}
-            )
-            left -= len(some)
-        log.close()
+    for future in admin.create_topics([NewTopic(args.topic, PARTITIONS, 1, config=config)]).values():
+        future.result()
+    share, customers = args.records // PARTITIONS, max(1, args.customers // PARTITIONS)
+    for partition in range(PARTITIONS):
+        fill(servers, args.topic, partition, share, customers, args.epoch)
 
 
-def restore_all(servers: str, partitions: int, folder: Path) -> dict[str, Any]:
-    """One restore of everything by the code on the path."""
+def restore_all(servers: str, topic: str, folder: Path) -> dict[str, Any]:
+    """What a worker does once it has its partitions, without Faust around it."""
+    import rocksdict  # noqa: PLC0415
+
+    from stream_app import tables  # noqa: PLC0415
+
+    try:
+        from stream_app.restoring import restore  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
+    except ImportError:
+        from stream_app.changelog import (  # type: ignore[attr-defined,no-redef,unused-ignore]  # noqa: PLC0415
+            restore,
+        )
+
     cache = rocksdict.Cache(256 << 20)
+    states = [tables.PartitionState(folder / str(p), cache) for p in range(PARTITIONS)]
 
     def one(partition: int) -> int:
-        state = PartitionState(folder / str(partition), cache)
-        return restore(servers, TOPIC, partition, after=None, apply=state.write, is_cancelled=lambda: False)
+        return int(
+            restore(servers, topic, partition, after=None, apply=states[partition].write, is_cancelled=lambda: False)
+        )
 
-    began, cpu = time.perf_counter(), time.process_time()
-    with ThreadPoolExecutor(8) as threads:
-        count = sum(threads.map(one, range(partitions)))
-    seconds, spent = time.perf_counter() - began, time.process_time() - cpu
-    status = Path("/proc/self/status").read_text()
-    peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) // 1024
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)  # as the worker does
+    began, cpu = time.perf_counter(), _cpu()
+    with ThreadPoolExecutor(PARTITIONS) as threads:
+        records = sum(threads.map(one, range(PARTITIONS)))
+    seconds, cpu = time.perf_counter() - began, _cpu() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = hashlib.blake2b(digest_size=8)
+    journeys = 0
+    for state in states:
+        for key, value in state.items():
+            found.update(key + value)
+            journeys += 1
     return {
-        "records": count,
+        "records": records,
+        "journeys": journeys,
+        "digest": found.hexdigest(),
         "seconds": round(seconds, 3),
-        "records_per_s": round(count / seconds),
-        "cpu_us_per_record": round(spent / count * 1e6, 2),
-        "peak_mib": peak,
+        "records_s": round(records / seconds),
+        "cpu_us_record": round(cpu * 1e6 / records, 3),
+        "peak_rss_mib": peak // 1024,
     }
 
 
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def run(tree: Path, servers: str, topic: str) -> dict[str, Any]:
+    """One run in a process of its own, with the classes of that tree."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("RESTORE_DIR")) as folder:
+        command = [sys.executable, "-P", str(Path(__file__).resolve()), "--child", folder, "--servers", servers]
+        told = subprocess.run(
+            [*command, "--topic", topic],
+            env={**os.environ, "PYTHONPATH": str(tree)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if told.returncode:
+        raise RuntimeError(f"the run of {tree} failed:\n{told.stderr[-2000:]}")
+    return dict(json.loads(told.stdout.splitlines()[-1]))
+
+
+@contextmanager
+def changelog(args: argparse.Namespace) -> Iterator[str]:
+    """Servers with the changelog."""
+    if args.servers:
+        yield args.servers
+        return
+    from embedded.broker import Broker  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(dir=os.environ.get("RESTORE_DIR")) as folder, Broker(Path(folder)) as broker:
+        began = time.monotonic()
+        prepare(broker.bootstrap, args)
+        print(json.dumps({"filled_s": round(time.monotonic() - began, 1), "servers": broker.bootstrap}), flush=True)
+        if args.hold:
+            threading.Event().wait()
+        yield broker.bootstrap
+
+
 def main() -> None:
-    """Fill once, then rounds over the trees."""
+    """Trees take turns."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tree", action="append", metavar="NAME=PATH")
+    parser.add_argument("--tree", action="append", default=[], help="name=path")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--records", type=int, default=424_000)
     parser.add_argument("--customers", type=int, default=100_000)
-    parser.add_argument("--touches", type=int, default=5, help="mean touches of a journey")
-    parser.add_argument("--partitions", type=int, default=4)
-    parser.add_argument("--one", nargs=2, metavar=("SERVERS", "FOLDER"), help=argparse.SUPPRESS)
+    parser.add_argument("--epoch", type=int, default=8_000, help="records per transaction")
+    parser.add_argument("--servers", default="")
+    parser.add_argument("--topic", default="bench-journeys-changelog")
+    parser.add_argument("--hold", action="store_true", help="fill, say where, and keep the broker up until Ctrl-C")
+    parser.add_argument("--child", default="", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.one:
-        print(json.dumps(restore_all(args.one[0], args.partitions, Path(args.one[1]))))
+    if args.child:
+        print(json.dumps(restore_all(args.servers, args.topic, Path(args.child))))
         return
-    trees = [t.split("=", 1) for t in args.tree or [f"this={Path(__file__).resolve().parent.parent}"]]
-    with tempfile.TemporaryDirectory() as work, Broker(Path(work) / "kafka") as broker:
-        fill(broker.bootstrap, args.partitions, args.records, args.customers, args.touches)
-        for round_ in range(args.rounds):
+    trees = [(name, Path(path).resolve()) for name, path in (t.split("=", 1) for t in args.tree or ["this=."])]
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name, _ in trees}
+    with changelog(args) as servers:
+        for _ in range(args.rounds):
             for name, tree in trees:
-                folder = Path(work) / f"{name}-{round_}"
-                command = [
-                    sys.executable,
-                    "-P",
-                    __file__,
-                    "--partitions",
-                    str(args.partitions),
-                    "--one",
-                    broker.bootstrap,
-                ]
-                env = {**os.environ, "PYTHONPATH": str(Path(tree).resolve())}
-                out = subprocess.run([*command, str(folder)], env=env, check=True, stdout=subprocess.PIPE).stdout
-                print(json.dumps({"tree": name, **json.loads(out)}), flush=True)
+                found[name].append(run(tree, servers, args.topic))
+                print(json.dumps({"tree": name, **found[name][-1]}), flush=True)
+    if len({r["digest"] for runs in found.values() for r in runs}) != 1:
+        raise SystemExit("the runs do not end with the same journeys")
+    for name, runs in found.items():
+        medians = {k: statistics.median(r[k] for r in runs) for k in ("records_s", "cpu_us_record", "peak_rss_mib")}
+        print(json.dumps({"tree": name, "median": medians, "best_records_s": max(r["records_s"] for r in runs)}))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ class AttributionApp(faust.App):
     pipeline: Pipeline
     on_ready: Callable[[set[int]], None]
     on_not_ready: Callable[[], None]
+    on_restoring: Callable[[dict[str, dict[str, Any]]], None]
     beat: Callable[[str], None]
 
 
@@ -88,10 +89,16 @@ def create_app(
     app.worker_settings = settings
     app.on_ready = lambda _: None
     app.on_not_ready = lambda: None
+    app.on_restoring = lambda _: None
     app.beat = beat
     events = app.topic(*settings.source_topics, acks=False, maxsize=1, key_type=bytes, value_type=bytes)
     app.journeys = JourneyTable(
-        app, name="journeys", key_type=bytes, value_type=bytes, cache_mb=settings.state_cache_mb
+        app,
+        name="journeys",
+        key_type=bytes,
+        value_type=bytes,
+        cache_mb=settings.state_cache_mb,
+        write_mb=settings.state_write_mb,
     )
     app.tables.add(app.journeys)
     app.pipeline = _pipeline(app, settings, write_rows, clock_us, erased)

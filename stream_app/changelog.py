@@ -3,30 +3,21 @@
 The transaction is there for fencing, not for exactly-once. Its ``transactional.id`` is application plus
 partition, and ``Fence.acquire`` runs ``init_transactions`` when a partition is assigned, before anything is
 restored. From then on a paused former owner (a zombie) cannot append: its next commit fails and ends it.
-Restoring reads committed records only, so what a fenced owner left unfinished is never seen.
+Restoring (``stream_app.restoring``) reads committed records only, so what a fenced owner left unfinished is never seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from collections.abc import Mapping
+from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from mode import get_logger
-
-logger = get_logger(__name__)
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 #: A broker that does not answer for this long ends the worker; a restart begins at the committed offsets.
 TIMEOUT_S: Final = 30.0
 
 #: A journey of a hundred thousand conversions. A longer one stops the worker.
 MAX_JOURNEY_BYTES: Final = 16 << 20
-
-
-#: Of a restore, per partition: records a chunk, bytes a fetch, bytes that wait in memory (KiB).
-CHUNK_RECORDS: Final = 20_000
-FETCH_BYTES: Final = 8 << 20
-QUEUED_KIB: Final = 16 << 10
 
 
 class FencedError(RuntimeError):
@@ -104,101 +95,3 @@ class PartitionLog:
         if error.code() in fenced:
             return FencedError(f"{name}: another worker owns this partition now ({error.str()})")
         return ChangelogError(f"{name}: {error.str()}")
-
-
-def restore(
-    servers: str,
-    topic: str,
-    partition: int,
-    *,
-    after: int | None,
-    apply: Callable[[Mapping[bytes, bytes | None], int], None],
-    is_cancelled: Callable[[], bool],
-    all_kept_since_ms: int = 0,
-    bounds: Callable[[int, int], None] = lambda _begin, _end: None,
-) -> int:
-    """Feed every committed changelog record behind offset ``after`` to ``apply`` in chunks, last value per key.
-
-    Blocking; returns the number of records read. ``apply(journeys, offset)`` gets the offset of the last
-    record of its chunk. ``bounds`` is told once from where to where offsets go. ``all_kept_since_ms``:
-    of what was written before, compaction may have dropped tombstones.
-
-    Raises:
-        StaleStateError: ``after`` lies behind the end of the topic (the topic was created anew), or the state was
-            away for so long that a tombstone meant for it may be gone.
-        ChangelogError: nothing came for ``TIMEOUT_S`` seconds.
-    """
-    reader = Consumer(
-        {
-            "bootstrap.servers": servers,
-            "group.id": f"{topic}-restore",
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 20,
-            "fetch.message.max.bytes": FETCH_BYTES,
-            "queued.min.messages": CHUNK_RECORDS * 2,
-            "queued.max.messages.kbytes": QUEUED_KIB,
-            "log_level": 3,
-        }
-    )
-    try:
-        low, high = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_S)
-        if after is not None and after >= high:
-            raise StaleStateError(f"{topic}-{partition}: local state is at {after}, the topic ends at {high}")
-        if after is not None and _has_missed(reader, TopicPartition(topic, partition, all_kept_since_ms), after, high):
-            raise StaleStateError(
-                f"{topic}-{partition}: local state was away longer than tombstones are kept, deleted keys might return"
-            )
-        begin = low if after is None else max(low, after + 1)
-        if begin >= high:
-            return 0
-        bounds(begin, high)
-        reader.assign([TopicPartition(topic, partition, begin)])
-        return _drain(reader, f"{topic}-{partition}", apply, is_cancelled)
-    finally:
-        reader.close()
-
-
-def _has_missed(reader: Consumer, since: TopicPartition, after: int, high: int) -> bool:
-    """Whether records behind ``after`` are, or were, older than a time; one marker follows every transaction."""
-    (found,) = reader.offsets_for_times([since], timeout=TIMEOUT_S)
-    first_recent = found.offset if found.offset >= 0 else high
-    return first_recent > after + 2
-
-
-class StaleStateError(RuntimeError):
-    """The local state belongs to a changelog that is no more."""
-
-
-def _drain(
-    reader: Consumer,
-    name: str,
-    apply: Callable[[Mapping[bytes, bytes | None], int], None],
-    is_cancelled: Callable[[], bool],
-) -> int:
-    count = 0
-    waited = 0.0
-    while not is_cancelled():
-        messages = reader.consume(CHUNK_RECORDS, timeout=0.02)
-        waited = 0.0 if messages else waited + 0.02
-        if waited > TIMEOUT_S:
-            raise ChangelogError(f"{name}: nothing received for {TIMEOUT_S:.0f} s while restoring")
-        journeys: dict[bytes, bytes | None] = {}
-        last = at_end = None
-        for message in messages:
-            error = message.error()
-            if error is None:
-                journeys[message.key() or b""] = message.value()
-                last = message
-                count += 1
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # the constant's name
-                at_end = True
-            elif error.fatal() or not error.retriable():
-                raise ChangelogError(f"{name}: {error.str()}")
-        if last is not None:
-            apply(journeys, cast(int, last.offset()))
-        if at_end:
-            break
-    return count

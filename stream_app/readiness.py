@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from mode import get_logger
 
@@ -40,7 +40,8 @@ class Readiness:
         self._partitions: set[int] | None = None
         self._was_assigned = self._is_stopping = False
         self._sink_answered_at = clock()
-        self._written: tuple[str, set[int] | None] | None = None
+        self._restored: dict[str, dict[str, Any]] = {}
+        self._written: tuple[str, set[int] | None, dict[str, dict[str, Any]]] | None = None
         self._write()
 
     @property
@@ -66,6 +67,12 @@ class Readiness:
     def clear(self) -> None:
         """Partitions come or go."""
         self._partitions, self._was_assigned = None, True
+        self._restored = {}
+        self._write()
+
+    def restoring(self, figures: dict[str, dict[str, Any]]) -> None:
+        """How far the partitions are that have something to restore; stays in the files until the next rebalance."""
+        self._restored = figures
         self._write()
 
     def stop(self) -> None:
@@ -82,14 +89,16 @@ class Readiness:
     def _write(self) -> None:
         with self._lock:
             state = self.state
-            if self._written == (state, self._partitions):
+            now = (state, self._partitions, self._restored)
+            if self._written == now:
                 return
-            before, self._written = self._written, (state, self._partitions)
+            before, self._written = self._written, now
             content = {
                 "state": state,
                 "ready": state == "ready",
                 "why_not": WHY[state],
                 "partitions": sorted(self._partitions or ()),
+                "restored": self._restored,
                 "pid": os.getpid(),
                 "at": datetime.now(UTC).isoformat(),
             }

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final
 
 from faust.tables.manager import TableManager as FaustTableManager
@@ -20,13 +21,16 @@ from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 from faust.types import TP
 from mode import Service, get_logger
 
-from stream_app.changelog import PartitionLog, StaleStateError, restore
-from stream_app.tables import JourneyTable, PartitionState
+from stream_app.changelog import PartitionLog
+from stream_app.restore_progress import RestoreProgress
+from stream_app.restoring import StaleStateError, restore
+from stream_app.tables import JourneyTable
 from stream_app.topics import tombstone_retention_ms
 
 logger = get_logger(__name__)
 
-SAY_EVERY_S: Final = 10.0
+#: Partitions that are restored at the same time.
+RESTORE_THREADS: Final = 8
 
 
 class FencedRecovery(Recovery):
@@ -35,7 +39,7 @@ class FencedRecovery(Recovery):
     def on_init(self) -> None:
         """Called by the service's constructor."""
         self.logs: dict[int, PartitionLog] = {}
-        self._threads = ThreadPoolExecutor(8, thread_name_prefix="restore")
+        self._threads = ThreadPoolExecutor(RESTORE_THREADS, thread_name_prefix="restore")
 
     @Service.task
     async def _restart_recovery(self) -> None:
@@ -87,12 +91,14 @@ class FencedRecovery(Recovery):
         partitions = sorted(tp.partition for tp in self.active_tps)
         for partition in list(self.logs):
             self.logs.pop(partition).close()
+        app: Any = self.app
+        progress = RestoreProgress(app.on_restoring, time.monotonic)
         loop = asyncio.get_running_loop()
-        taken = [loop.run_in_executor(self._threads, self._take_one, p, cancelled) for p in partitions]
+        taken = [loop.run_in_executor(self._threads, self._take_one, p, cancelled, progress) for p in partitions]
         for partition, log in zip(partitions, await asyncio.gather(*taken), strict=True):
             self.logs[partition] = log
 
-    def _take_one(self, partition: int, cancelled: threading.Event) -> PartitionLog:
+    def _take_one(self, partition: int, cancelled: threading.Event, progress: RestoreProgress) -> PartitionLog:
         app: Any = self.app
         settings = app.worker_settings
         topic = settings.changelog_topic
@@ -103,59 +109,31 @@ class FencedRecovery(Recovery):
         state = journeys.partition(partition)
         # half of it: compaction counts from a later moment, clocks may differ
         kept_ms = tombstone_retention_ms(settings.bootstrap_servers, topic) // 2
+
+        def apply(chunk: Mapping[bytes, bytes | None], offset: int) -> None:
+            state.write(chunk, offset)
+            app.beat(f"partition {partition} restored up to {offset}")
+            progress.stored(partition, offset)
+
         while True:
-            progress = _Progress(partition, state, app.beat)
-            began = time.monotonic()
             try:
                 count = restore(
                     settings.bootstrap_servers,
                     topic,
                     partition,
                     after=state.changelog_offset(),
-                    apply=progress.apply,
-                    bounds=progress.bounds,
+                    apply=apply,
                     is_cancelled=cancelled.is_set,
                     all_kept_since_ms=time.time_ns() // 1_000_000 - kept_ms,
+                    on_begin=partial(progress.begin, partition),
                 )
             except StaleStateError as error:
                 logger.warning("%s: local state is wiped and restored", error)
                 state = journeys.wipe(partition)
                 continue
-            if count:
-                seconds = time.monotonic() - began
-                logger.warning("Restored partition %d: %d changelog records in %.2f s", partition, count, seconds)
+            if not cancelled.is_set():
+                progress.end(partition, count)
             return log
-
-
-class _Progress:
-    """Stores what is restored, as a sign of life, and says now and then how far it is."""
-
-    def __init__(self, partition: int, state: PartitionState, beat: Callable[[str], None]) -> None:
-        self._partition, self._state, self._beat = partition, state, beat
-        self._count = 0
-        self._begin = self._end = 0
-        self._began = self._said_at = time.monotonic()
-
-    def bounds(self, begin: int, end: int) -> None:
-        """The offsets of the changelog between which the work lies."""
-        self._begin, self._end = begin, end
-
-    def apply(self, journeys: Mapping[bytes, bytes | None], offset: int) -> None:
-        """Store one chunk."""
-        self._state.write(journeys, offset)
-        self._count += len(journeys)
-        self._beat(f"partition {self._partition} restored up to {offset} of {self._end}")
-        now = time.monotonic()
-        if now - self._said_at >= SAY_EVERY_S:
-            self._said_at = now
-            logger.warning("Restoring partition %d: %s", self._partition, self.text(offset, now - self._began))
-
-    def text(self, offset: int, seconds: float) -> str:
-        """How far it is at an offset, so many seconds after it began."""
-        done, total = offset + 1 - self._begin, max(1, self._end - self._begin)
-        left = (total - done) * seconds / done
-        rate = self._count / max(seconds, 1e-9)
-        return f"{self._count} journeys, {100 * done / total:.0f} %, {rate:.0f} a second, about {left:.0f} s left"
 
 
 class TableManager(FaustTableManager):

@@ -77,6 +77,7 @@ class WorkerSettings(BaseSettings):
     fetch_bytes: int = Field(4 << 20, alias="ATTRIBUTION_FETCH_BYTES", ge=1 << 10, examples=[4194304])
     session_timeout_s: float = Field(10.0, alias="ATTRIBUTION_SESSION_TIMEOUT_S", ge=1, le=1800, examples=[10])
     state_cache_mb: int = Field(256, alias="ATTRIBUTION_STATE_CACHE_MB", ge=8, examples=[256])
+    state_write_mb: int = Field(256, alias="ATTRIBUTION_STATE_WRITE_MB", ge=32, examples=[256])
     watchdog_s: float = Field(120.0, alias="ATTRIBUTION_WATCHDOG_S", ge=0, le=86_400, examples=[120])
     stop_timeout_s: float = Field(30.0, alias="ATTRIBUTION_STOP_TIMEOUT_S", gt=0, le=3600, examples=[30])
     log_level: str = Field("warning", alias="ATTRIBUTION_LOG_LEVEL", pattern="^(debug|info|warning|error)$")

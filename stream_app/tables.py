@@ -35,24 +35,39 @@ def open_options(write_buffer_mb: int = 32) -> rocksdict.Options:
     options.set_compression_type(rocksdict.DBCompressionType.lz4())
     options.set_max_background_jobs(2)
     options.set_keep_log_file_num(2)
+    # most customers of an epoch are in no memtable: a filter tells without walking the skip list
+    options.set_memtable_prefix_bloom_ratio(0.02)
+    options.set_memtable_whole_key_filtering(whole_key_filter=True)
     return options
 
 
+def write_buffers(limit_mb: int) -> rocksdict.WriteBufferManager:
+    """One limit for what the memtables of all partitions hold; above it whichever partition is written to is flushed.
+
+    Nobody waits for that flush, and partitions that are not written to keep theirs: it may be passed by half.
+    """
+    return rocksdict.WriteBufferManager(limit_mb << 20, allow_stall=False)
+
+
 def table_options(cache: rocksdict.Cache) -> rocksdict.BlockBasedOptions:
-    """Blocks of all partitions share one cache."""
+    """Blocks of all partitions share one cache, indexes and filters included: it bounds what tables hold in memory."""
     blocks = rocksdict.BlockBasedOptions()
     blocks.set_block_cache(cache)
     blocks.set_bloom_filter(10, block_based=False)
+    blocks.set_cache_index_and_filter_blocks(v=True)
+    blocks.set_pin_l0_filter_and_index_blocks_in_cache(v=True)
     return blocks
 
 
 class PartitionState:
     """The journeys of one partition."""
 
-    def __init__(self, path: Path, cache: rocksdict.Cache) -> None:
+    def __init__(self, path: Path, cache: rocksdict.Cache, buffers: rocksdict.WriteBufferManager | None = None) -> None:
         self.path = path
         options = open_options()
         options.set_block_based_table_factory(table_options(cache))
+        if buffers is not None:
+            options.set_write_buffer_manager(buffers)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = rocksdict.Rdict(str(path), options=options)
         writes: Any = rocksdict.WriteOptions()
@@ -118,9 +133,9 @@ class JourneyStore(faust_rocksdb.Store):
     offset_key = OFFSET_KEY
     _dbs: dict[int, PartitionState]
 
-    def use_cache(self, cache: rocksdict.Cache) -> None:
-        """Share one block cache among the partitions."""
-        self._cache = cache
+    def share(self, cache: rocksdict.Cache, buffers: rocksdict.WriteBufferManager) -> None:
+        """One block cache and one limit of memtables for all partitions."""
+        self._cache, self._buffers = cache, buffers
 
     def partition(self, partition: int) -> PartitionState:
         """State of an assigned partition."""
@@ -151,14 +166,14 @@ class JourneyStore(faust_rocksdb.Store):
             self._dbs.popitem()[1].close()
 
     def _open_for_partition(self, partition: int) -> PartitionState:
-        return PartitionState(self.partition_path(partition), self._cache)
+        return PartitionState(self.partition_path(partition), self._cache, self._buffers)
 
 
 class JourneyTable(faust.Table[bytes, bytes]):
     """Names the changelog and takes part in Faust's assignment; the pipeline uses ``data`` directly."""
 
-    def __init__(self, *args: Any, cache_mb: int = 256, **kwargs: Any) -> None:
-        self._cache = rocksdict.Cache(cache_mb << 20)
+    def __init__(self, *args: Any, cache_mb: int = 256, write_mb: int = 256, **kwargs: Any) -> None:
+        self._cache, self._buffers = rocksdict.Cache(cache_mb << 20), write_buffers(write_mb)
         super().__init__(*args, **kwargs)
 
     def partition(self, partition: int) -> PartitionState:
@@ -182,5 +197,5 @@ class JourneyTable(faust.Table[bytes, bytes]):
             loop=self.loop,
             options={"driver": "rocksdict"},
         )
-        store.use_cache(self._cache)
+        store.share(self._cache, self._buffers)
         return store

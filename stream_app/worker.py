@@ -112,6 +112,7 @@ def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings, *, read
         beat=pulse.beat,
     )
     app.on_ready, app.on_not_ready = readiness.set, readiness.clear
+    app.on_restoring = readiness.restoring
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)  # epochs make many short-lived tuples; cycles are rare here
     worker = StreamWorker(

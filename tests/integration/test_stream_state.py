@@ -12,7 +12,9 @@ import rocksdict
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from stream_app.changelog import FencedError, PartitionLog, StaleStateError, restore
+from stream_app import restoring
+from stream_app.changelog import FencedError, PartitionLog
+from stream_app.restoring import StaleStateError, restore
 from stream_app.state import DurableState
 from stream_app.tables import PartitionState
 
@@ -100,39 +102,54 @@ def test_a_state_that_was_away_longer_than_tombstones_are_kept_is_told_as_stale(
         restore_since(in_an_hour)
 
 
-def test_a_restore_reads_each_record_once_across_a_stop_and_writes_in_bulk(
-    kafka_bootstrap: str, topic: str, tmp_path: Path
+class KilledError(RuntimeError):
+    """The process ends here."""
+
+
+def test_a_restore_reads_every_record_once_and_writes_once_per_chunk(
+    kafka_bootstrap: str, topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped in the middle and begun again from what the store says: no record twice, none left out, few writes."""
-    log, transactions = owner(kafka_bootstrap, topic), 30
-    for i in range(transactions):
-        log.write({f"c{(i * 1_000 + j) % 7_000}".encode(): f"{i}-{j}".encode() for j in range(1_000)})
-    writes: list[int] = []
-    ends: list[tuple[int, int]] = []
+    """Ended in the middle of a chunk, it goes on behind the last one that was stored; offsets never go back."""
+    monkeypatch.setattr(restoring, "CHUNK_RECORDS", 1_000)
+    monkeypatch.setattr(restoring, "_TAKE_RECORDS", 300)
+    log = owner(kafka_bootstrap, topic)
+    for epoch in range(10):
+        log.write({b"c%d" % customer: b"%d" % epoch for customer in range(500)})
+    local = state(tmp_path / "a")
+    writes: list[tuple[int, int]] = []
+    spans: list[tuple[int, int]] = []
 
-    def pass_of(folder: Path, most: int) -> int:
-        local = state(folder)
+    def store(journeys: Mapping[bytes, bytes | None], offset: int) -> None:
+        if len(writes) == 2:
+            writes.append((0, -1))
+            raise KilledError
+        local.write(journeys, offset)
+        writes.append((len(journeys), offset))
 
-        def write(journeys: Mapping[bytes, bytes | None], offset: int) -> None:
-            writes.append(len(journeys))
-            local.write(journeys, offset)
-
-        read = restore(
-            kafka_bootstrap, topic, 0, after=local.changelog_offset(), apply=write,
-            is_cancelled=lambda: len(writes) >= most, bounds=lambda begin, end: ends.append((begin, end)),
+    def run() -> int:
+        return restore(
+            kafka_bootstrap, topic, 0, after=local.changelog_offset(), apply=store, is_cancelled=lambda: False,
+            on_begin=lambda first, end: spans.append((first, end)),
         )  # fmt: skip
-        local.close()
-        return read
 
-    first = pass_of(tmp_path / "a", 1)
-    rest = pass_of(tmp_path / "a", 10_000)
+    with pytest.raises(KilledError):
+        run()
+    stored = [offset for _, offset in writes[:2]]
+    before = stored[-1] + 1 - (stored[-1] + 1) // 501  # a marker ends every transaction
+    assert local.changelog_offset() == stored[-1]
+    assert run() == 5_000 - before
+    assert spans == [(0, 5_010), (stored[-1] + 1, 5_010)]
+    offsets = [offset for _, offset in writes if offset >= 0]
+    assert offsets == sorted(set(offsets))
+    assert offsets[-1] == 5_008
+    assert len(offsets) <= 6
+    assert all(count <= 500 for count, _ in writes)  # of a key only the last value of a chunk is written
+    assert dict(local.items()) == {b"c%d" % customer: b"9" for customer in range(500)}
 
-    assert 0 < first < transactions * 1_000
-    assert first + rest == transactions * 1_000
-    assert sum(writes) <= first + rest
-    assert len(writes) < transactions
-    assert ends[0][0] == 0
-    assert ends[1] == (ends[1][0], ends[0][1])
-    whole = restored(kafka_bootstrap, topic, state(tmp_path / "b"))
-    assert dict(state(tmp_path / "a").items()) == whole
-    assert len(whole) == 7_000
+
+def test_a_cancelled_restore_stores_nothing_more(kafka_bootstrap: str, topic: str, tmp_path: Path) -> None:
+    """The partition may have another owner by then."""
+    owner(kafka_bootstrap, topic).write({b"ada": b"1"})
+    local = state(tmp_path / "a")
+    assert restore(kafka_bootstrap, topic, 0, after=None, apply=local.write, is_cancelled=lambda: True) == 0
+    assert local.changelog_offset() is None
