@@ -31,3 +31,4 @@ SELECT
     now64(6, 'UTC') AS server_time
 FROM runs AS r FINAL
 WHERE r.run_id = active
+SETTINGS max_threads = 1

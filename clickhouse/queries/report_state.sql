@@ -16,3 +16,4 @@ FROM
     WHERE run_id = active
     GROUP BY day
 )
+SETTINGS max_threads = 1
