@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import sys
 import time
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from itertools import cycle
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cli.bench_live import Changes
 from cli.bench_loop import Measured, measure
-from cli.bench_world import DAYS
 from clickhouse import queries
 from clickhouse.client import connect
 from embedded.clickhouse import pings
@@ -23,7 +23,8 @@ from embedded.ports import LOOPBACK, free_port
 from embedded.process import spawn, stop, tail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from cli.bench_world import World
@@ -124,7 +125,7 @@ def _queries(world: World, customer: str) -> dict[str, tuple[str, dict[str, Any]
     of_model = {**span, "model": _MODEL}
     money = {"currency": "USD", "fx_max_age_days": 7}
     asked = {**money, "model": _MODEL, "conversion_type": "", "run_id": 1}
-    every = [world.start + timedelta(days=i) for i in range(DAYS)]
+    every = [world.start + timedelta(days=i) for i in range(world.days)]
     page = {"customer_id": customer, "has_after": 0, "after_us": 0, "after_id": ""}
     return {
         "query meta": ("meta", {}),
@@ -144,11 +145,12 @@ def _queries(world: World, customer: str) -> dict[str, tuple[str, dict[str, Any]
     }
 
 
-def _over_http(port: int, paths: Sequence[str]) -> Callable[[], Callable[[], None]]:
+def _over_http(port: int, paths: Sequence[str]) -> Callable[[], AbstractContextManager[Callable[[], None]]]:
     """Clients that ask the paths in turn; the turn is shared, so that not all ask the same at once."""
     turn = cycle(paths)
 
-    def make() -> Callable[[], None]:
+    @contextmanager
+    def make() -> Iterator[Callable[[], None]]:
         connection = http.client.HTTPConnection(LOOPBACK, port, timeout=60)
 
         def ask() -> None:
@@ -159,20 +161,25 @@ def _over_http(port: int, paths: Sequence[str]) -> Callable[[], Callable[[], Non
             if answer.status != http.client.OK:
                 raise RuntimeError(f"GET {path} was answered with {answer.status}: {body[:500]!r}")
 
-        return ask
+        with closing(connection):
+            yield ask
 
     return make
 
 
-def _of_engine(settings: ClickHouseSettings, query: str, bound: dict[str, Any]) -> Callable[[], Callable[[], None]]:
-    def make() -> Callable[[], None]:
+def _of_engine(
+    settings: ClickHouseSettings, query: str, bound: dict[str, Any]
+) -> Callable[[], AbstractContextManager[Callable[[], None]]]:
+    @contextmanager
+    def make() -> Iterator[Callable[[], None]]:
         client = connect(settings)
 
         def ask() -> None:
             if not queries.run(client, query, **bound):
                 raise RuntimeError(f"query {query} gave no row")
 
-        return ask
+        with closing(client):
+            yield ask
 
     return make
 
