@@ -56,7 +56,7 @@ def create_app(
     used = settings or load_settings()
     services = Services(
         used,
-        store or ClickHouseStore.from_environment(timeout_s=used.request_timeout_s),
+        store or ClickHouseStore.from_environment(timeout_s=used.request_timeout_s, keep_s=used.report_keep_s),
         offsets
         or KafkaOffsets(
             used.kafka_bootstrap_servers,

@@ -12,10 +12,10 @@ from datetime import UTC, date, datetime, timedelta
 from math import ceil
 from typing import Any, Final
 
+from api.report_days import Asked, ReportDays
 from api.store import (
     FX_MAX_AGE_DAYS,
     Basis,
-    ChannelRow,
     DeadLetters,
     EarnedCredit,
     EventKey,
@@ -39,19 +39,20 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class ClickHouseStore:
-    """Reads the active run of one database."""
+    """Reads the active run of one database; what it reads of days is kept for ``keep_s`` seconds at most."""
 
-    def __init__(self, settings: ClickHouseSettings) -> None:
+    def __init__(self, settings: ClickHouseSettings, *, keep_s: float = 30.0) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         self._client: Any = None  # its type belongs to the room that makes it
+        self._reports = ReportDays(self._run, keep_s=keep_s)
 
     @classmethod
-    def from_environment(cls, *, timeout_s: float) -> ClickHouseStore:
+    def from_environment(cls, *, timeout_s: float, keep_s: float = 30.0) -> ClickHouseStore:
         """The store that ``CLICKHOUSE_*`` names; no query outlives ``timeout_s``."""
         settings = ClickHouseSettings()
         bound = max(1, min(settings.send_receive_timeout_s, ceil(timeout_s)))
-        return cls(settings.model_copy(update={"send_receive_timeout_s": bound}))
+        return cls(settings.model_copy(update={"send_receive_timeout_s": bound}), keep_s=keep_s)
 
     def ping(self) -> None:
         """Return when the engine answers and its tables are there."""
@@ -81,32 +82,7 @@ class ClickHouseStore:
         fx_max_age_days: int = FX_MAX_AGE_DAYS,
     ) -> Page:
         """Sums by channel, the unattributed row always."""
-        asked = {
-            "basis": basis,
-            "start": start,
-            "end": end,
-            "model": model,
-            "currency": currency,
-            "conversion_type": conversion_type,
-            "fx_max_age_days": fx_max_age_days,
-        }
-        rows = self._run("channel_report", **asked)
-        return Page(
-            [
-                ChannelRow(
-                    r["channel"],
-                    r["conversions"],
-                    r["revenue_micros"],
-                    r["spend_micros"],
-                    r["touchpoints"],
-                    r["spend_through"],
-                )
-                for r in rows
-                if r["has_usable"]
-            ],
-            sorted({currency for r in rows for currency in r["left_out"]}),
-            sorted({currency for r in rows for currency in r["converted"]}),
-        )
+        return self._reports.read(Asked(basis, start, end, model, currency, conversion_type, fx_max_age_days))
 
     def results(self, customer_id: str, model: str | None, after: ResultKey | None, limit: int) -> list[ResultRow]:
         """A page of a customer's credits."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,14 @@ class Measured:
     rows_read: int = 0
 
 
-def measure(name: str, make_client: Callable[[], Callable[[], None]], *, clients: int, seconds: float) -> Measured:
+def measure(
+    name: str, make_client: Callable[[], AbstractContextManager[Callable[[], None]]], *, clients: int, seconds: float
+) -> Measured:
     """Has ``clients`` threads ask again and again.
 
     Args:
         name: of what is asked.
-        make_client: called in each thread; gives the function that asks once and raises when the answer is wrong.
+        make_client: entered in each thread; gives the function that asks once and raises when the answer is wrong.
         clients: how many threads.
         seconds: how long.
 
@@ -42,20 +45,16 @@ def measure(name: str, make_client: Callable[[], Callable[[], None]], *, clients
 
     def work(mine: list[float]) -> None:
         try:
-            ask = make_client()
-            ask()
+            with make_client() as ask:
+                ask()
+                ready.wait(60)
+                end = time.perf_counter() + seconds
+                while (began := time.perf_counter()) < end:
+                    ask()
+                    mine.append((time.perf_counter() - began) * 1_000)
         except Exception as error:  # noqa: BLE001 - told by the caller's thread
             failures.append(error)
             ready.abort()
-            return
-        try:
-            ready.wait(60)
-            end = time.perf_counter() + seconds
-            while (began := time.perf_counter()) < end:
-                ask()
-                mine.append((time.perf_counter() - began) * 1_000)
-        except Exception as error:  # noqa: BLE001 - told by the caller's thread
-            failures.append(error)
 
     threads = [threading.Thread(target=work, args=(mine,), daemon=True) for mine in found]
     for thread in threads:

@@ -8,9 +8,13 @@ from __future__ import annotations
 import http.client
 import sys
 import time
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import timedelta
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
+from cli.bench_live import Changes
 from cli.bench_loop import Measured, measure
 from clickhouse import queries
 from clickhouse.client import connect
@@ -19,7 +23,8 @@ from embedded.ports import LOOPBACK, free_port
 from embedded.process import spawn, stop, tail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from cli.bench_world import World
@@ -35,12 +40,15 @@ def measure_all(
     seconds: float,
     log: Path,
     report: Callable[[str], None],
+    *,
+    live: bool = False,
 ) -> list[Measured]:
-    """Starts the API as ``attribution api`` does and measures every question.
+    """Starts the API as ``attribution api`` does and measures every question; ``live``: reports while days change, too.
 
     Raises:
         RuntimeError: the API does not start, or an answer is wrong.
     """
+    customer = _customer(settings, world)
     port = free_port()
     environment = {
         "CLICKHOUSE_URL": settings.url,
@@ -56,12 +64,18 @@ def measure_all(
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the API did not start; end of {log}:\n{tail(log)}")
             time.sleep(0.05)
-        for name, path in _paths(world).items():
-            found.append(measure(name, _over_http(port, path), clients=clients, seconds=seconds))
+        for name, path in _paths(world, customer).items():
+            found.append(measure(name, _over_http(port, [path]), clients=clients, seconds=seconds))
             report(f"{name}: p95 {found[-1].p95:.1f} ms")
+        if live:
+            with Changes(settings, world) as changes:
+                for name, paths in _live_paths(world).items():
+                    before = changes.passes
+                    found.append(measure(name, _over_http(port, paths), clients=clients, seconds=seconds))
+                    report(f"{name}: p95 {found[-1].p95:.1f} ms, {changes.passes - before} days built meanwhile")
     finally:
         stop(process)
-    for name, (query, bound) in _queries(world).items():
+    for name, (query, bound) in _queries(world, customer).items():
         ask = _of_engine(settings, query, bound)
         measured = measure(name, ask, clients=clients, seconds=seconds)
         found.append(replace(measured, rows_read=_rows_read(settings, query, bound)))
@@ -69,10 +83,9 @@ def measure_all(
     return found
 
 
-def _paths(world: World) -> dict[str, str]:
+def _paths(world: World, customer: str) -> dict[str, str]:
     span = f"start_date={world.start}&end_date={world.end}&attribution_model={_MODEL}"
     report = "/api/v1/analytics/channel-performance"
-    customer = f"customer-{world.customers // 3}"
     return {
         "GET channel-performance, 90 days": f"{report}?{span}",
         "GET channel-performance, 90 days, touch day": f"{report}?{span}&basis=touch_day",
@@ -84,17 +97,47 @@ def _paths(world: World) -> dict[str, str]:
     }
 
 
-def _queries(world: World) -> dict[str, tuple[str, dict[str, Any]]]:
+def _customer(settings: ClickHouseSettings, world: World) -> str:
+    client = connect(settings)
+    try:
+        return str(queries.run(client, "bench_customer", day=world.end)[0]["customer_id"])
+    finally:
+        client.close()
+
+
+def _live_paths(world: World) -> dict[str, list[str]]:
+    """Reports while a day changes every second: one that all ask, and twelve in turn."""
+    report = "/api/v1/analytics/channel-performance"
+    asked = [
+        f"{report}?start_date={world.start}&end_date={world.end}&attribution_model={model}{basis}"
+        for model in ("linear", "first_touch", "last_touch", "time_decay", "u_shaped", "w_shaped")
+        for basis in ("", "&basis=touch_day")
+    ]
+    return {
+        "live: channel-performance, 90 days": asked[:1],
+        "live: channel-performance, 90 days, touch day": asked[1:2],
+        "live: 12 channel-performances in turn": asked,
+    }
+
+
+def _queries(world: World, customer: str) -> dict[str, tuple[str, dict[str, Any]]]:
     span = {"start": world.start, "end": world.end}
     of_model = {**span, "model": _MODEL}
-    asked = {**of_model, "currency": "USD", "conversion_type": "", "fx_max_age_days": 7}
-    conversion, touch = {**asked, "basis": "conversion_day"}, {**asked, "basis": "touch_day"}
+    money = {"currency": "USD", "fx_max_age_days": 7}
+    asked = {**money, "model": _MODEL, "conversion_type": "", "run_id": 1}
+    every = [world.start + timedelta(days=i) for i in range(world.days)]
+    page = {"customer_id": customer, "has_after": 0, "after_us": 0, "after_id": ""}
     return {
         "query meta": ("meta", {}),
-        "query channel_performance": ("channel_performance", conversion),
-        "query channel_performance, touch day": ("channel_performance", touch),
-        "query currencies_in_period": ("currencies_in_period", conversion),
-        "query spend_through": ("spend_through", {"end": world.end}),
+        "query report_version": ("report_version", {}),
+        "query report_state": ("report_state", {}),
+        "query report_credits, 1 day": ("report_credits", {**asked, "days": every[-1:]}),
+        "query report_credits, 90 days": ("report_credits", {**asked, "days": every}),
+        "query report_credits_touch, 1 day": ("report_credits_touch", {**asked, **span, "days": every[-1:]}),
+        "query report_credits_touch, 90 days": ("report_credits_touch", {**asked, **span, "days": every}),
+        "query report_spend": ("report_spend", {**money, **span}),
+        "query results_page": ("results_page", {**page, "model": "", "after_model": "", "limit": 100}),
+        "query journey_page": ("journey_page", {**page, "after_rank": 0, "limit": 100}),
         "panel channels over time": ("panel_channels_over_time", of_model),
         "panel performance": ("panel_performance", of_model),
         "panel models": ("panel_models", span),
@@ -102,31 +145,41 @@ def _queries(world: World) -> dict[str, tuple[str, dict[str, Any]]]:
     }
 
 
-def _over_http(port: int, path: str) -> Callable[[], Callable[[], None]]:
-    def make() -> Callable[[], None]:
+def _over_http(port: int, paths: Sequence[str]) -> Callable[[], AbstractContextManager[Callable[[], None]]]:
+    """Clients that ask the paths in turn; the turn is shared, so that not all ask the same at once."""
+    turn = cycle(paths)
+
+    @contextmanager
+    def make() -> Iterator[Callable[[], None]]:
         connection = http.client.HTTPConnection(LOOPBACK, port, timeout=60)
 
         def ask() -> None:
+            path = next(turn)
             connection.request("GET", path)
             answer = connection.getresponse()
             body = answer.read()
             if answer.status != http.client.OK:
                 raise RuntimeError(f"GET {path} was answered with {answer.status}: {body[:500]!r}")
 
-        return ask
+        with closing(connection):
+            yield ask
 
     return make
 
 
-def _of_engine(settings: ClickHouseSettings, query: str, bound: dict[str, Any]) -> Callable[[], Callable[[], None]]:
-    def make() -> Callable[[], None]:
+def _of_engine(
+    settings: ClickHouseSettings, query: str, bound: dict[str, Any]
+) -> Callable[[], AbstractContextManager[Callable[[], None]]]:
+    @contextmanager
+    def make() -> Iterator[Callable[[], None]]:
         client = connect(settings)
 
         def ask() -> None:
             if not queries.run(client, query, **bound):
                 raise RuntimeError(f"query {query} gave no row")
 
-        return ask
+        with closing(client):
+            yield ask
 
     return make
 

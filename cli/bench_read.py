@@ -36,6 +36,9 @@ def read(
         ".bench-read"
     ),
     keep: Annotated[bool, typer.Option("--keep", help="Keep the database, and use one that was kept.")] = False,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask reports while a day is rolled up every second, too.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Fills a database of its own, builds its rollups, starts the API, and asks it with several clients at once."""
@@ -52,7 +55,7 @@ def read(
         engine_url = url or stack.enter_context(ClickHouse((data_dir / "clickhouse").resolve())).url
         try:
             settings = ClickHouseSettings(url=engine_url, database=database, send_receive_timeout_s=600)
-            result = _run(settings, world, clients, seconds, keep=keep, log=data_dir / "api.log")
+            result = _run(settings, world, clients, seconds, keep=keep, live=live, log=data_dir / "api.log")
         except ValidationError as error:
             fields = "; ".join(f"{e['loc'][0]}={e['input']!r}: {e['msg']}" for e in error.errors(include_url=False))
             typer.echo(fields, err=True)
@@ -65,7 +68,14 @@ def read(
 
 
 def _run(
-    settings: ClickHouseSettings, world: World, clients: int, seconds: float, *, keep: bool, log: Path
+    settings: ClickHouseSettings,
+    world: World,
+    clients: int,
+    seconds: float,
+    *,
+    keep: bool,
+    live: bool,
+    log: Path,
 ) -> dict[str, Any]:
     from cli import bench_questions, bench_world
 
@@ -74,7 +84,9 @@ def _run(
         bench_world.build(settings, world, _report)
     _report(f"ready after {(datetime.now(UTC) - began).total_seconds():.0f} s")
     try:
-        measured: list[Measured] = bench_questions.measure_all(settings, world, clients, seconds, log, _report)
+        measured: list[Measured] = bench_questions.measure_all(
+            settings, world, clients, seconds, log, _report, live=live
+        )
         return {
             "date": began.isoformat(timespec="seconds"),
             "conversions": world.conversions,

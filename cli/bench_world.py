@@ -26,15 +26,16 @@ _SLICE: Final = 50_000
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """``conversions`` spread over the ``DAYS`` days up to ``end``, about two of each customer."""
+    """``conversions`` spread over the ``days`` days up to ``end``, about two of each customer."""
 
     conversions: int
     end: date
+    days: int = DAYS
 
     @property
     def start(self) -> date:
         """The first day."""
-        return self.end - timedelta(days=DAYS - 1)
+        return self.end - timedelta(days=self.days - 1)
 
     @property
     def customers(self) -> int:
@@ -53,16 +54,16 @@ def build(settings: ClickHouseSettings, world: World, report: Callable[[str], No
     client = connect(settings)
     try:
         queries.execute(client, "bench_sign")
-        each, rest = divmod(world.conversions, DAYS)
+        each, rest = divmod(world.conversions, world.days)
         done = 0
-        for index in range(DAYS):
+        for index in range(world.days):
             n = each + (index < rest)
             if n:
                 _fill_day(client, world, world.start + timedelta(days=index), done, n)
             done += n
             if index % 10 == 9:
                 report(f"{done:,} conversions")
-        span: dict[str, Any] = {"start": world.start, "days": DAYS}
+        span: dict[str, Any] = {"start": world.start, "days": world.days}
         queries.execute(client, "bench_fill_spend", **span)
         queries.execute(client, "bench_fill_rates", **span)
         queries.execute(client, "bench_fill_progress")

@@ -6,3 +6,4 @@ FROM credits_by_day
 WHERE model = {model:String} AND day BETWEEN {start:Date} AND {end:Date}
 GROUP BY day, channel
 ORDER BY day, channel
+SETTINGS max_threads = 1

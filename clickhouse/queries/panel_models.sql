@@ -5,3 +5,4 @@ FROM credits_by_day
 WHERE day BETWEEN {start:Date} AND {end:Date}
 GROUP BY model, channel
 ORDER BY model, channel
+SETTINGS max_threads = 1

@@ -7,3 +7,4 @@ SELECT cityHash64(
     (SELECT (count(), sum(cityHash64(event_id, version))) FROM spend),
     (SELECT (count(), sum(cityHash64(day, currency, version))) FROM fx_rates)
 ) AS version
+SETTINGS max_threads = 1

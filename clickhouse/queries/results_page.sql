@@ -4,25 +4,45 @@
 -- has_after                          0 for the first page
 -- after_us, after_id, after_model    last row of the page before: converted_at in microseconds, conversion id, model
 -- limit                              most rows to return
+WITH (SELECT argMax(run_id, switched_at) FROM active_run) AS active
 SELECT
-    toString(model) AS model,
+    toString(name) AS model,
     conversion_id,
-    any(conversion_type) AS conversion_type,
-    any(converted_at) AS converted_at,
-    sum(value_micros) AS value_micros,
-    any(currency) AS currency,
-    any(rev) AS rev,
-    arraySort(groupArray((position, touchpoint_id, touched_at, toString(channel), campaign, weight, c.value_micros))) AS path
-FROM credits AS c
-WHERE customer_id = {customer_id:String}
-  AND ({model:String} = '' OR model = {model:String})
+    conversion_type,
+    converted_at,
+    arraySum(micros -> micros[n], all_micros) AS value_micros,
+    currency,
+    rev,
+    arrayMap(
+        (position, id, at, channel, campaign, weights, micros) ->
+            (position, id, at, toString(channel), campaign, weights[n], micros[n]),
+        arrayEnumerate(ids), ids, ats, channels, campaigns, all_weights, all_micros
+    ) AS path
+FROM
+(
+    SELECT
+        conversion_id, conversion_type, converted_at, currency, rev, models,
+        `t.id` AS ids, `t.at` AS ats, `t.channel` AS channels, `t.campaign` AS campaigns,
+        `t.weights` AS all_weights, `t.value_micros` AS all_micros
+    FROM attributions FINAL
+    PREWHERE (toDate(converted_at), intDiv(toUnixTimestamp64Micro(converted_at), 60000000), conversion_id) IN
+    (
+        -- keys of rows that are or were of the customer, by the bloom filter: FINAL then compares a few granules only
+        SELECT toDate(converted_at), intDiv(toUnixTimestamp64Micro(converted_at), 60000000), conversion_id
+        FROM attributions
+        WHERE run_id = active AND customer_id = {customer_id:String}
+    )
+    WHERE run_id = active AND customer_id = {customer_id:String}
+)
+ARRAY JOIN models AS name, arrayEnumerate(models) AS n
+WHERE notEmpty(ids)
+  AND ({model:String} = '' OR name = {model:String})
   AND
   (
       {has_after:UInt8} = 0
-      OR (toUnixTimestamp64Micro(c.converted_at), conversion_id, toString(model))
+      OR (toUnixTimestamp64Micro(converted_at), conversion_id, toString(name))
           < ({after_us:Int64}, {after_id:String}, {after_model:String})
   )
-GROUP BY model, conversion_id
 ORDER BY converted_at DESC, conversion_id DESC, model DESC
 LIMIT {limit:UInt32}
-SETTINGS use_skip_indexes_if_final = 1, use_skip_indexes_if_final_exact_mode = 1
+SETTINGS do_not_merge_across_partitions_select_final = 1, max_threads = 1

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from api.report_days import Asked, ReportDays
 from attribution.config import DAY_US
 from attribution.money import split_micros
 from attribution.types import UNATTRIBUTED, Conversion, ConversionCredits
@@ -187,6 +189,7 @@ def test_reports_in_one_currency_are_exact_sums(world: World, seed: int) -> None
     rng = random.Random(seed)
     base = rng.choice(CURRENCIES)
     roller = Roller(world.client)
+    reports = ReportDays(partial(queries.run, world.client), keep_s=3_600)
     seen: set[int] = set()
     for step in range(3):
         batch = {f"o{rng.randrange(30)}": rng.random() for _ in range(20)}
@@ -229,6 +232,15 @@ def test_reports_in_one_currency_are_exact_sums(world: World, seed: int) -> None
                 assert totals[name] == sum(row[name] for row in rows.values())
             assert {o["currency"] for o in others if o["is_converted"]} == converted
             assert {o["currency"] for o in others if o["is_left_out"]} == left_out
+            asks_all_days = {"start": on(0), "end": on(11)} if rng.random() < 0.5 else {}  # so that days are kept
+            asked |= asks_all_days
+            sums, converted, left_out = world.expected(base, asked)
+            page = reports.read(Asked(**asked))
+            assert {r.channel: (r.revenue_micros, r.spend_micros, r.touchpoints) for r in page.rows} == {
+                channel: (revenue, spend, touchpoints) for channel, (_, revenue, spend, touchpoints) in sums.items()
+            }
+            assert {r.channel: r.conversions for r in page.rows} == pytest.approx({c: s[0] for c, s in sums.items()})
+            assert (set(page.converted_currencies), set(page.other_currencies)) == (converted, left_out)
             seen |= {1 * bool(converted), 2 * bool(left_out), 4 * bool(converted & left_out), 8 * (base in converted)}
     assert seen >= {1, 2, 4}  # the data had each case
 
