@@ -203,11 +203,12 @@ def test_a_hot_day_equals_a_group_by_after_every_pass(store: Store, seed: int, m
     assert read.slots > 5, "the passes must have taken the way that is tested here"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("seed", "grace_us"), [(0, 2_000_000), (1, 0), (2, 0)])
 def test_after_every_quick_pass_hot_days_and_after_every_full_one_both_sums_equal_a_group_by(
-    store: Store, seed: int, monkeypatch: pytest.MonkeyPatch
+    store: Store, seed: int, grace_us: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two rollers in turns, both kinds of passes, kills; and ``meta`` claims nothing that is not in the sums."""
+    monkeypatch.setattr("clickhouse.rollups.GRACE_US", grace_us)
     rng = random.Random(seed)
     rollers = [Roller(store.client), Roller(store.client)]
     current: dict[str, ConversionCredits] = {}
@@ -255,15 +256,19 @@ def server_time(store: Store) -> datetime:
     return datetime.fromtimestamp(queries.run(store.client, "rollups_begin")[0]["now_us"] / 1e6, UTC)
 
 
+@pytest.mark.parametrize("grace_us", [0, 2_000_000])
 def test_what_quick_passes_leave_behind_is_built_by_any_roller_when_the_marks_have_settled(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch, grace_us: int
 ) -> None:
+    monkeypatch.setattr("clickhouse.rollups.GRACE_US", grace_us)
     store.put(credits_of("a", 0, minute=7))
     roller = Roller(store.client)
     roller.run_once()
-    for rev in (2, 3):
-        store.put(credits_of("a", 0, minute=7, rev=rev, value=rev))
-        roller.run_once(is_quick=True)
+    roller.run_once()
+    store.put(credits_of("a", 0, minute=7, rev=2, value=2))
+    roller.run_once()
+    store.put(credits_of("a", 0, minute=7, rev=3, value=3))
+    roller.run_once(is_quick=True)
     assert store.rollups_by_day() == store.expected()
     assert store.rollups_by_touch() != store.expected(is_by_touch=True)
     assert queries.run(store.client, "meta")[0]["dirty_days"] == 0
