@@ -14,8 +14,8 @@ from typing import Final
 
 #: A full pass should not take longer than that: the newest day waits for its end.
 _LONG_S: Final = 0.5
-#: A quick pass up to that may follow after its own length.
-_CHEAP_S: Final = 0.1
+#: A quick pass up to that may follow after its own length: on a busy machine it mostly waits for its turn.
+_CHEAP_S: Final = 0.5
 _CHEAP_SHARE: Final = 0.5
 
 

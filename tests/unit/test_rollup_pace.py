@@ -21,7 +21,7 @@ def test_quick_passes_take_their_share_at_most_and_half_of_the_time_while_cheap(
     pace = pace_of(share)
     for built, cost in costs:
         pause = pace.after_quick(built, cost)
-        most = max(share, 0.5) if cost <= 0.1 else share
+        most = max(share, 0.5) if cost <= 0.5 else share
         assert pause == 0.2 if built == 0 else cost <= most * (cost + pause) + 1e-9
 
 
