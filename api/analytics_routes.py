@@ -82,7 +82,7 @@ def build_router() -> APIRouter:
         media_type = "text/csv" if as_csv else "application/json"
         asked = (start, end, model, money, conversion_type, basis)
         tag = entity_tag(media_type, asked, (meta.run_id, meta.model_version, page))
-        shown = freshness(meta, services.now(), model=model, currency=money)
+        shown = freshness(meta.by(basis), services.now(), model=model, currency=money)
         headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept", **_meta_headers(shown)}
         if is_current(request.headers.get("if-none-match"), tag):
             return Response(status_code=304, headers=headers)

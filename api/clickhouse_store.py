@@ -64,7 +64,9 @@ class ClickHouseStore:
         if not rows:
             raise Unavailable(_NAME, "it has no active run; run: attribution migrate")
         row = rows[0]
-        return Meta(row["run_id"], row["as_of"], row["watermark"], row["config_hash"] or None)
+        return Meta(
+            row["run_id"], row["as_of"], row["watermark"], row["config_hash"] or None, touch_as_of=row["touch_as_of"]
+        )
 
     def version(self) -> int | None:
         """Hash of the state of the tables that reports read."""

@@ -9,7 +9,7 @@ an unknown customer, model or currency is an empty answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -49,14 +49,19 @@ class EventKey(NamedTuple):
 class Meta:
     """What the numbers stand on. ``None``: nothing was written yet.
 
-    ``as_of``: when the aggregates were built. ``watermark``: the event time up to which every partition that
-    has reported was read. ``model_version``: hash of the parameters of the newest rows.
+    ``as_of``: when the aggregates were built; those by touch day at ``touch_as_of``. ``watermark``: the event time up
+    to which every partition that has reported was read. ``model_version``: hash of the parameters of the newest rows.
     """
 
     run_id: int
     as_of: datetime | None
     watermark: datetime | None
     model_version: str | None
+    touch_as_of: datetime | None = None
+
+    def by(self, basis: Basis) -> Meta:
+        """The same for a report by this day."""
+        return replace(self, as_of=self.touch_as_of) if basis == "touch_day" else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,9 @@ def rollups(
     share: Annotated[
         float, typer.Option("--share", min=0.01, max=1.0, help="Of the time in which sums may be at work.")
     ] = 0.2,
+    full_every: Annotated[
+        float, typer.Option("--full-every", min=0, help="Seconds between two builds of older days and touch days.")
+    ] = 5.0,
     once: Annotated[bool, typer.Option("--once", help="Build what is dirty now, then end.")] = False,
 ) -> None:
     """Recomputes the daily sums where credits changed: at once, but for a bounded share of the time."""
@@ -82,6 +85,7 @@ def rollups(
                 wait=stop.wait,
                 share=share,
                 look_s=every,
+                full_every_s=full_every,
                 on_pass=_report,
                 on_trouble=lambda error: typer.echo(f"waiting: {error}", err=True),
             )

@@ -34,9 +34,10 @@ customer_journey               customer_id: str, limit: int (the newest ones are
 data_status                    none -> run_id, app, topic, partition, offset (next), watermark (None before the
                                first event), updated_at; a row per topic and partition of the active run
 dead_letters_by_reason         none -> topic, reason, stage, records, last_failed_at
-meta                           none -> one row: run_id, run_label, config_hash, as_of (None until rollups were
-                               built once), watermark (None before the first event), updated_at (None before the
-                               first write), dirty_days, server_time
+meta                           none -> one row: run_id, run_label, config_hash, as_of and touch_as_of, of the sums
+                               by conversion day and by touch day (None until they were built once), watermark (None
+                               before the first event), updated_at (None before the first write), dirty_days,
+                               server_time
 =============================  =====================================================================================
 
 ``as_of``: every change marked before it is in the rollups. ``watermark``: the event time up to which all partitions

@@ -10,7 +10,7 @@ Raises like ``clickhouse.queries``.
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -19,32 +19,34 @@ from clickhouse import queries
 from clickhouse.errors import translate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import date
 
     from clickhouse_connect.driver.client import Client
 
 
 class Stages:
-    """Two tables: ``touch`` by touch day, ``day`` summed from it, so that both rollups say the same."""
+    """Two tables, by conversion day and by touch day; a day may be in the first alone."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._day = f"rollup_stage_{uuid.uuid4().hex}"
         self._touch = f"{self._day}_touch"
+        self._has_touch = False
+        self._filled: set[tuple[int, date]] = set()
 
     def create(self) -> None:
-        """Both, empty."""
+        """The one by conversion day, empty; the other comes with its first rows."""
         queries.execute(self._client, "rollups_create_stage", stage=self._day)
-        queries.execute(self._client, "rollups_create_touch_stage", touch_stage=self._touch)
 
     def drop(self) -> None:
         """Both, if they are there."""
-        for name in (self._touch, self._day):
-            queries.execute(self._client, "lock_drop", lock=name)
+        if self._has_touch:
+            queries.execute(self._client, "lock_drop", lock=self._touch)
+        queries.execute(self._client, "lock_drop", lock=self._day)
 
     def build(self, run_id: int, days: list[date]) -> None:
-        """Days of a run from all of their credits."""
+        """Days of a run from all of their credits, for both rollups."""
+        self._create_touch()
         queries.execute(
             self._client,
             "rollups_build",
@@ -54,45 +56,53 @@ class Stages:
             run_id=run_id,
             touch_stage=self._touch,
         )
+        queries.execute(
+            self._client,
+            "rollups_sum_touch_days",
+            stage=self._day,
+            touch_stage=self._touch,
+            run_id=run_id,
+            days=days,
+        )
+        rows = queries.run(self._client, "rollups_built_days", stage=self._day, run_id=run_id, days=days)
+        self._filled.update((run_id, row["day"]) for row in rows)
 
-    def put(self, run_id: int, day: date, sums: pa.Table) -> None:
-        """A day of a run whose sums are known."""
-        if not sums.num_rows:
+    def put(self, run_id: int, day: date, by_day: pa.Table, by_touch_day: pa.Table | None) -> None:
+        """A day of a run whose sums are known; None: those by touch day are left as they are."""
+        if not by_day.num_rows:
             return
+        self._filled.add((run_id, day))
+        self._insert(self._day, run_id, day, by_day)
+        if by_touch_day is not None:
+            self._create_touch()
+            self._insert(self._touch, run_id, day, by_touch_day)
+
+    def swap(self, run_id: int, day: date, *, has_touch: bool) -> None:
+        """Puts a day of a run in the place of the old one, where ``has_touch`` says so in both rollups."""
+        is_filled = (run_id, day) in self._filled
+        if has_touch:
+            self._replace("touch_day", self._touch, run_id, day) if is_filled else self._clear("touch_day", run_id, day)
+        self._replace("day", self._day, run_id, day) if is_filled else self._clear("day", run_id, day)
+
+    def _create_touch(self) -> None:
+        if not self._has_touch:
+            self._has_touch = True
+            queries.execute(self._client, "rollups_create_touch_stage", touch_stage=self._touch)
+
+    def _insert(self, stage: str, run_id: int, day: date, sums: pa.Table) -> None:
         n = sums.num_rows
         table = sums.append_column("run_id", pa.array([run_id] * n, pa.uint32()))
         table = table.append_column("day", pa.array([day] * n, pa.date32()))
-        table = table.set_column(0, "touch_day", table.column("touch_day").cast(pa.date32()))
+        if "touch_day" in sums.column_names:
+            table = table.set_column(0, "touch_day", table.column("touch_day").cast(pa.date32()))
         try:
-            self._client.insert_arrow(self._touch, table)
+            self._client.insert_arrow(stage, table)
         except ClickHouseError as error:
-            raise translate(error, f"insert into {self._touch}") from error
+            raise translate(error, f"insert into {stage}") from error
 
-    def swap(self, run_id: int, marks_us: Mapping[date, int], *, settled_us: int) -> None:
-        """Puts days of a run in the place of the old ones and records from which marks they were built."""
-        days = list(marks_us)
-        queries.execute(self._client, "rollups_sum_touch_days", stage=self._day, touch_stage=self._touch, run_id=run_id)
-        rows = queries.run(self._client, "rollups_built_days", stage=self._day, run_id=run_id)
-        filled = {row["day"] for row in rows}
-        for day in days:
-            self._replace(run_id, day) if day in filled else self._clear(run_id, day)
-        queries.execute(
-            self._client,
-            "rollups_record_days",
-            run_id=run_id,
-            days=days,
-            marks_us=list(marks_us.values()),
-            settled_us=settled_us,
-        )
+    def _replace(self, what: str, stage: str, run_id: int, day: date) -> None:
+        placeholder = "rollup_touch_stage" if what == "touch_day" else "rollup_stage"
+        queries.execute(self._client, f"rollups_replace_{what}", tables={placeholder: stage}, run_id=run_id, day=day)
 
-    def _replace(self, run_id: int, day: date) -> None:
-        for name, placeholder, stage in (
-            ("rollups_replace_touch_day", "rollup_touch_stage", self._touch),
-            ("rollups_replace_day", "rollup_stage", self._day),
-        ):
-            queries.execute(self._client, name, tables={placeholder: stage}, run_id=run_id, day=day)
-
-    def _clear(self, run_id: int, day: date) -> None:
-        bound: dict[str, Any] = {"run_id": run_id, "day": day}
-        for name in ("rollups_clear_touch_day", "rollups_clear_day"):
-            queries.execute(self._client, name, **bound)
+    def _clear(self, what: str, run_id: int, day: date) -> None:
+        queries.execute(self._client, f"rollups_clear_{what}", run_id=run_id, day=day)

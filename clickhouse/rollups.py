@@ -5,10 +5,14 @@ server's clock. The roller reads the marks, then sums what they name from ``attr
 a *hot* day, whose other sums it holds (``rollup_units``), or the whole of any other day. Each day goes into a stage
 table, is swapped by ``REPLACE PARTITION`` (``rollup_stages``), and then the marks that were read are recorded. A row
 written during the build has a later mark, so its day is dirty again; a roller killed anywhere leaves marks unrecorded,
-so its days are built again. Building twice gives the same rows, and both rollups come from one read of the credits.
+so its days are built again. Building twice gives the same rows.
+
+A *full* pass swaps both sums of a day, from one read of the credits. A *quick* pass swaps only the sums by conversion
+day of hot days, a tenth of the rows; those by touch day follow with the next full pass. So two marks are recorded:
+``seen_mark``, up to which the sums by conversion day were built, and ``built_mark``, up to which both were for certain.
 
 A mark is stamped before it is visible, and two writers may become visible in the other order. So a mark younger than
-``GRACE_US`` when it was read is not recorded as the last word: the day is built once more after that time.
+``GRACE_US`` when it was read is not recorded in ``built_mark``: the day is built in full once more after that time.
 
 Marks compare server times, so a server clock set back hides marks until it has caught up.
 """
@@ -37,7 +41,9 @@ LOCK: Final = "rollup_lock"
 GRACE_US: Final = 2_000_000
 #: As many days are held in pieces: today, and yesterday around midnight or while its last events come in.
 HOT_DAYS: Final = 2
-_ALL: Final = 1_000_000
+#: Rows of ``rollup_pass``: what a pass has brought up to its beginning.
+_BY_DAY: Final = [1]
+_BOTH: Final = [1, 2]
 #: More changed minutes than this are no cheaper than the day.
 _MOST_UNITS: Final = 200
 
@@ -51,10 +57,18 @@ class Freshness:
 
 
 class _Dirty(NamedTuple):
+    """A day with marks that are not in both of its sums; not due: it waits, for ``GRACE_US`` or for a full pass."""
+
     run_id: int
     day: date
     mark_us: int
     built_us: int
+    seen_us: int
+    is_due: bool
+
+    @property
+    def key(self) -> tuple[int, date]:
+        return self.run_id, self.day
 
 
 class Roller:
@@ -74,46 +88,35 @@ class Roller:
         self._stale_after_s = stale_after_s
         self._hot: dict[tuple[int, date], DayUnits] = {}
         self._before: frozenset[tuple[int, date]] = frozenset()
+        #: Days whose sums by touch day this roller has left behind; what another one has left becomes due by itself.
+        self._behind: set[tuple[int, date]] = set()
+        self._is_busy = False
 
-    def run_once(self, *, most_days: int | None = None) -> list[tuple[int, date]]:
+    def run_once(self, *, most_days: int | None = None, is_quick: bool = False) -> list[tuple[int, date]]:
         """Builds dirty days: the newest of the active run first, then those that were built the longest ago.
 
         Args:
             most_days: how many, if fewer than ``days_per_pass``.
+            is_quick: only the newest day and another hot one, and of hot days the sums by conversion day alone.
 
         Returns:
-            The (run_id, day) pairs that were built; fewer than the most means nothing was left.
+            The (run_id, day) pairs that were built; of a full pass, fewer than the most means nothing was left.
 
         Raises:
             LockHeld: another roller is at work.
             SinkUnavailable: ClickHouse does not answer; call again.
             SinkRejected: ClickHouse refuses; also when this roller was paused so long that another took over.
         """
-        most = min(most_days or self._days_per_pass, self._days_per_pass)
-        if not self._dirty(1):
+        if not self._is_busy and not any(row.is_due for row in self._listed()):
             return []
         with table_lock(self._client, LOCK, stale_after_s=self._stale_after_s, wait_s=0.0):
-            for left_behind in queries.run(self._client, "rollups_stages"):
-                queries.execute(self._client, "lock_drop", lock=left_behind["name"])
-            began_us = queries.run(self._client, "rollups_now")[0]["now_us"]
-            found = self._dirty(_ALL)
-            newest = found[:HOT_DAYS]
-            dirty = _in_turn(found)[:most]
-            stages = Stages(self._client)
             try:
-                stages.create()
-                for run_id in dict.fromkeys(row.run_id for row in dirty):
-                    of_run = [row for row in dirty if row.run_id == run_id]
-                    self._build(stages, of_run, newest, began_us - GRACE_US)
+                built = self._pass(min(most_days or self._days_per_pass, self._days_per_pass), is_quick=is_quick)
             except BaseException:
                 self._hot.clear()
                 raise
-            finally:
-                stages.drop()
-            if len(found) == len(dirty):
-                queries.execute(self._client, "rollups_record_pass", as_of_us=began_us)
-        built = [(row.run_id, row.day) for row in dirty]
-        self._before = frozenset(built)
+        self._is_busy = bool(built)
+        self._before = self._before.union(built) if is_quick else frozenset(built)
         return built
 
     def rebuild(self, run_id: int) -> None:
@@ -142,6 +145,7 @@ class Roller:
         on_trouble: Callable[[StoreError], None],
         share: float = 0.2,
         look_s: float = 0.2,
+        full_every_s: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Passes until ``wait`` says so; what passes by itself (no answer, lock held) is reported and tried again.
@@ -150,46 +154,99 @@ class Roller:
             wait: waits that many seconds; True ends the loop.
             on_pass: told what a pass has built.
             on_trouble: told why a pass was not possible.
-            share: of the time in which passes may be at work.
+            share: of the time in which passes may be at work, quick and full ones each.
             look_s: between two looks while nothing is dirty.
+            full_every_s: between two full passes.
             clock: seconds, to measure passes.
 
         Raises:
             SinkRejected: ClickHouse refuses a statement.
         """
-        pace = Pace(share, look_s, most_days=self._days_per_pass, fewest_days=HOT_DAYS + 1)
+        pace = Pace(share, look_s, full_every_s, most_days=self._days_per_pass, fewest_days=HOT_DAYS + 1)
         while True:
             built: list[tuple[int, date]] = []
             began = clock()
+            is_full = pace.is_full_due(began)
             try:
-                built = self.run_once(most_days=pace.days)
+                built = self.run_once(most_days=pace.days, is_quick=not is_full)
             except (SinkUnavailable, LockHeld) as error:
                 on_trouble(error)
             if built:
                 on_pass(built)
-            if wait(pace.after(len(built), clock() - began)):
+            now = clock()
+            cost = now - began
+            if wait(pace.after_full(now, len(built), cost) if is_full else pace.after_quick(len(built), cost)):
                 return
 
-    def _build(self, stages: Stages, dirty: list[_Dirty], newest: list[_Dirty], settled_us: int) -> None:
-        """Days of one run: hot ones from their pieces, the others as a whole."""
+    def _pass(self, most: int, *, is_quick: bool) -> list[tuple[int, date]]:
+        """One pass under the lock."""
+        (began,) = queries.run(self._client, "rollups_begin")
+        for left_behind in began["left_behind"]:
+            queries.execute(self._client, "lock_drop", lock=left_behind)
+        listed = self._listed()
+        found = [row for row in listed if row.is_due or (row.key in self._behind and not is_quick)]
+        newest = found[:HOT_DAYS]
+        dirty = self._quick_ones(newest) if is_quick else _in_turn(found)[:most]
+        if not dirty:
+            return []
+        stages = Stages(self._client)
+        in_both: set[tuple[int, date]] = set()
+        try:
+            stages.create()
+            for run_id in dict.fromkeys(row.run_id for row in dirty):
+                of_run = [row for row in dirty if row.run_id == run_id]
+                in_both |= self._build(stages, of_run, newest, began["now_us"] - GRACE_US, is_quick=is_quick)
+        finally:
+            stages.drop()
+        self._behind = (self._behind | {row.key for row in dirty}) - in_both
+        if len(found) == len(dirty):
+            is_all = len(in_both) == len(listed)
+            queries.execute(
+                self._client, "rollups_record_pass", ids=_BOTH if is_all else _BY_DAY, as_of_us=began["now_us"]
+            )
+        return [row.key for row in dirty]
+
+    def _quick_ones(self, newest: list[_Dirty]) -> list[_Dirty]:
+        """The newest day, and the second newest if it is held: another would be built as a whole."""
+        return [row for i, row in enumerate(newest) if i == 0 or row.key in self._hot]
+
+    def _build(
+        self, stages: Stages, dirty: list[_Dirty], newest: list[_Dirty], settled_us: int, *, is_quick: bool
+    ) -> set[tuple[int, date]]:
+        """Days of one run: hot ones from their pieces, the others as a whole; returns those of which both sums are."""
         run_id = dirty[0].run_id
         whole: list[date] = []
+        by_day_alone: set[date] = set()
         for row in dirty:
             marks_us = self._marked_minutes(row) if row in newest else None
             if marks_us is None:
-                self._hot.pop((run_id, row.day), None)
+                self._hot.pop(row.key, None)
                 whole.append(row.day)
-            else:
-                stages.put(run_id, row.day, self._units(row).refresh(marks_us, settled_us=settled_us))
+                continue
+            has_touch = not is_quick or row.mark_us <= row.seen_us
+            units = self._units(row)
+            units.refresh(marks_us, settled_us=settled_us, has_touch=has_touch)
+            stages.put(run_id, row.day, units.by_day(), units.by_touch_day() if has_touch else None)
+            if not has_touch:
+                by_day_alone.add(row.day)
         if whole:
             stages.build(run_id, whole)
-        stages.swap(run_id, {row.day: row.mark_us for row in dirty}, settled_us=settled_us)
+        for row in dirty:
+            stages.swap(run_id, row.day, has_touch=row.day not in by_day_alone)
+        queries.execute(
+            self._client,
+            "rollups_record_days",
+            run_id=run_id,
+            days=[row.day for row in dirty],
+            built_us=[row.built_us if row.day in by_day_alone else min(row.mark_us, settled_us) for row in dirty],
+            seen_us=[row.mark_us for row in dirty],
+        )
+        return {row.key for row in dirty if row.day not in by_day_alone}
 
     def _marked_minutes(self, row: _Dirty) -> dict[int, int] | None:
         """The marks of a hot day's minutes, or None for a day to be built as a whole."""
-        key = (row.run_id, row.day)
-        held = self._hot.get(key)
-        if held is None and key not in self._before:
+        held = self._hot.get(row.key)
+        if held is None and row.key not in self._before:
             return None
         rows = queries.run(
             self._client,
@@ -203,16 +260,15 @@ class Roller:
 
     def _units(self, row: _Dirty) -> DayUnits:
         """The pieces of a day; those that were used the longest ago make room."""
-        key = (row.run_id, row.day)
-        units = self._hot.pop(key, None) or DayUnits(self._client, row.run_id, row.day)
-        self._hot[key] = units
+        units = self._hot.pop(row.key, None) or DayUnits(self._client, row.run_id, row.day)
+        self._hot[row.key] = units
         while len(self._hot) > HOT_DAYS:
             del self._hot[next(iter(self._hot))]
         return units
 
-    def _dirty(self, limit: int) -> list[_Dirty]:
-        rows = queries.run(self._client, "rollups_dirty", limit=limit, grace_ms=GRACE_US // 1_000)
-        return [_Dirty(row["run_id"], row["day"], row["mark_us"], row["built_us"]) for row in rows]
+    def _listed(self) -> list[_Dirty]:
+        rows = queries.run(self._client, "rollups_dirty", grace_ms=GRACE_US // 1_000)
+        return [_Dirty(**row) for row in rows]
 
 
 def _in_turn(found: list[_Dirty]) -> list[_Dirty]:

@@ -7,6 +7,7 @@
 -- units         minutes of the day, from 1
 -- first, last   the smallest and largest of them, in minutes since the epoch: the range of the key that is read
 -- fine_from     the first minute of the day that is a slot by itself
+-- has_touch     0: touch_day is 0 in every row, and the rows are as many times fewer
 SELECT
     slot,
     touch_day,
@@ -22,7 +23,7 @@ FROM
 (
     SELECT
         slot,
-        toInt32(if(touchpoint_id = '', {day:Date}, toDate(touched_at))) AS touch_day,
+        if({has_touch:UInt8}, toInt32(if(touchpoint_id = '', {day:Date}, toDate(touched_at))), 0) AS touch_day,
         models,
         ch,
         campaign,

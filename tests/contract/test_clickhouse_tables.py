@@ -92,7 +92,7 @@ SERVED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "data_status": ({}, "run_id app topic partition offset watermark updated_at"),
     "dead_letters_by_reason": ({}, "topic reason stage records last_failed_at"),
-    "meta": ({}, "run_id run_label config_hash as_of watermark updated_at dirty_days server_time"),
+    "meta": ({}, "run_id run_label config_hash as_of touch_as_of watermark updated_at dirty_days server_time"),
 }
 
 

@@ -104,17 +104,24 @@ class Store:
 
     def rollups(self) -> dict[tuple[Any, ...], tuple[float, int, int]]:
         """Those by conversion day; the ones by touch day must be as expected, too."""
+        assert self.rollups_by_touch() == self.expected(is_by_touch=True)
+        return self.rollups_by_day()
+
+    def rollups_by_day(self) -> dict[tuple[Any, ...], tuple[float, int, int]]:
         rows = self.client.query(
             "SELECT run_id, day, model, channel, conversions, value_micros, touchpoints FROM rollup_day"
         ).result_rows
-        by_touch = self.client.query(
+        found = {tuple(row[:4]): (round(row[4], 9), row[5], row[6]) for row in rows}
+        assert len(found) == len(rows)
+        return found
+
+    def rollups_by_touch(self) -> dict[tuple[Any, ...], tuple[float, int, int]]:
+        rows = self.client.query(
             "SELECT run_id, day, model, channel, touch_day, conversions, value_micros, touchpoints "
             "FROM rollup_touch_day"
         ).result_rows
-        found = {tuple(row[:4]): (round(row[4], 9), row[5], row[6]) for row in rows}
-        found_by_touch = {tuple(row[:5]): (round(row[5], 9), row[6], row[7]) for row in by_touch}
-        assert (len(found), len(found_by_touch)) == (len(rows), len(by_touch))
-        assert found_by_touch == self.expected(is_by_touch=True)
+        found = {tuple(row[:5]): (round(row[5], 9), row[6], row[7]) for row in rows}
+        assert len(found) == len(rows)
         return found
 
 
@@ -196,6 +203,94 @@ def test_a_hot_day_equals_a_group_by_after_every_pass(store: Store, seed: int, m
     assert read.slots > 5, "the passes must have taken the way that is tested here"
 
 
+@pytest.mark.parametrize(("seed", "grace_us"), [(0, 2_000_000), (1, 0), (2, 0)])
+def test_after_every_quick_pass_hot_days_and_after_every_full_one_both_sums_equal_a_group_by(
+    store: Store, seed: int, grace_us: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two rollers in turns, both kinds of passes, kills; and ``meta`` claims nothing that is not in the sums."""
+    monkeypatch.setattr("clickhouse.rollups.GRACE_US", grace_us)
+    rng = random.Random(seed)
+    rollers = [Roller(store.client), Roller(store.client)]
+    current: dict[str, ConversionCredits] = {}
+    by_touch: list[tuple[datetime, dict[tuple[Any, ...], tuple[float, int, int]]]] = []
+    quick = 0
+    for step in range(24):
+        changes = {
+            c.conversion.conversion_id: c for c in (a_change(rng, current, step) for _ in range(rng.randint(1, 3)))
+        }
+        current |= changes
+        store.put(*changes.values())
+        by_touch.append((server_time(store), store.expected(is_by_touch=True)))
+        roller = rng.choice([rollers[0], rollers[0], rollers[0], rollers[1]])
+        is_quick = rng.random() < 0.75
+        if rng.random() < 0.15:
+            statement = rng.choice(["REPLACE PARTITION", "INSERT INTO rollup_state", "CREATE TABLE {stage"])
+            with pytest.raises(KeyboardInterrupt):
+                Roller(Interrupting(store.client, statement, die)).run_once(is_quick=is_quick)  # type: ignore[arg-type]  # a hook
+        before = store.rollups_by_touch()
+        built = roller.run_once(is_quick=is_quick)
+        quick += is_quick and store.rollups_by_touch() == before != store.expected(is_by_touch=True)
+        for _, day in built:
+            assert of_day(store.rollups_by_day(), day) == of_day(store.expected(), day)
+            if not is_quick:
+                assert of_day(store.rollups_by_touch(), day) == of_day(store.expected(is_by_touch=True), day)
+        if not is_quick:
+            assert store.rollups_by_day() == store.expected()
+        claimed = queries.run(store.client, "meta")[0]["touch_as_of"]
+        known = sum(claimed is not None and at <= claimed for at, _ in by_touch)
+        later = [sums for _, sums in by_touch[max(known - 1, 0) :]] if known else [{}, *(sums for _, sums in by_touch)]
+        for day in (DATE_0, DATE_0 + timedelta(days=1)):
+            assert of_day(store.rollups_by_touch(), day) in [of_day(sums, day) for sums in later]
+
+    assert quick > 3, "the passes must have taken the way that is tested here"
+    monkeypatch.setattr("clickhouse.rollups.GRACE_US", 0)
+    rollers[1].run_once()
+    assert store.rollups() == store.expected()
+
+
+def of_day(sums: dict[tuple[Any, ...], Any], day: date) -> dict[tuple[Any, ...], Any]:
+    return {key: value for key, value in sums.items() if key[1] == day}
+
+
+def server_time(store: Store) -> datetime:
+    return datetime.fromtimestamp(queries.run(store.client, "rollups_begin")[0]["now_us"] / 1e6, UTC)
+
+
+@pytest.mark.parametrize("grace_us", [0, 2_000_000])
+def test_what_quick_passes_leave_behind_is_built_by_any_roller_when_the_marks_have_settled(
+    store: Store, monkeypatch: pytest.MonkeyPatch, grace_us: int
+) -> None:
+    monkeypatch.setattr("clickhouse.rollups.GRACE_US", grace_us)
+    store.put(credits_of("a", 0, minute=7))
+    roller = Roller(store.client)
+    roller.run_once()
+    roller.run_once()
+    store.put(credits_of("a", 0, minute=7, rev=2, value=2))
+    roller.run_once()
+    store.put(credits_of("a", 0, minute=7, rev=3, value=3))
+    roller.run_once(is_quick=True)
+    assert store.rollups_by_day() == store.expected()
+    assert store.rollups_by_touch() != store.expected(is_by_touch=True)
+    assert queries.run(store.client, "meta")[0]["dirty_days"] == 0
+
+    monkeypatch.setattr("clickhouse.rollups.GRACE_US", 0)
+    assert Roller(store.client).run_once(is_quick=True) == [(1, DATE_0)]
+
+    assert store.rollups() == store.expected()
+    assert roller.run_once() == []
+
+
+def test_a_quick_pass_leaves_old_days_to_a_full_one(store: Store) -> None:
+    roller = Roller(store.client)
+    store.put(*[credits_of(f"r{day}", day) for day in range(4)])
+
+    quick = roller.run_once(is_quick=True)
+    full = roller.run_once()
+
+    assert [[(day - DATE_0).days for _, day in built] for built in (quick, full)] == [[3], [2, 1, 0]]
+    assert store.rollups() == store.expected()
+
+
 def test_a_pass_over_a_hot_day_reads_the_changed_minute_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a pass reads does not grow with the day: counted in rows of the engine."""
     monkeypatch.setattr("clickhouse.rollups.GRACE_US", 0)
@@ -216,7 +311,7 @@ def test_a_mark_that_becomes_visible_after_a_younger_one_is_not_lost(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put(credits_of("a", 0))
-    older_us = queries.run(store.client, "rollups_now")[0]["now_us"]
+    older_us = queries.run(store.client, "rollups_begin")[0]["now_us"]
     store.put(credits_of("b", 0, minute=5), is_marked=False)
     store.put(credits_of("c", 0, minute=9))
     roller = Roller(store.client)
@@ -356,7 +451,7 @@ def test_a_lock_and_a_stage_left_by_a_killed_process_are_taken_over(store: Store
 
     assert Roller(store.client, stale_after_s=0).run_once() == [(1, DATE_0)]
 
-    assert queries.run(store.client, "rollups_stages") == []
+    assert queries.run(store.client, "rollups_begin")[0]["left_behind"] == []
     assert store.rollups() == store.expected()
 
 
@@ -408,7 +503,7 @@ def test_as_of_covers_what_was_marked_before_and_nothing_later(store: Store) -> 
     roller = Roller(store.client, days_per_pass=1)
     assert roller.freshness().as_of is None
     store.put(credits_of("a", 0))
-    between = datetime.fromtimestamp(queries.run(store.client, "rollups_now")[0]["now_us"] / 1e6, UTC)
+    between = datetime.fromtimestamp(queries.run(store.client, "rollups_begin")[0]["now_us"] / 1e6, UTC)
     roller.drain()
     clean = roller.freshness()
     store.put(credits_of("b", 1))
