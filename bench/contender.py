@@ -69,6 +69,7 @@ def start_worker(  # all come from the benchmark
     return subprocess.Popen(
         [Path(sys.executable).with_name("attribution"), "worker"],
         env={
+            "ATTRIBUTION_EPOCH_RECORDS": "100000",  # a backlog alone: fewer inserts for more memory
             **os.environ,
             "KAFKA_BOOTSTRAP_SERVERS": servers,
             "CLICKHOUSE_URL": engine,
