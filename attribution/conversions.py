@@ -17,7 +17,7 @@ smallest of those that share it); the others are kept only to know where rows ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from attribution.types import Conversion, ConversionEvent
 
@@ -39,35 +39,41 @@ def current(events: Sequence[ConversionEvent]) -> tuple[Sequence[ConversionEvent
     return [e for e in events if best[e.event_id] is e], [e for e in events if best[e.event_id] is not e]
 
 
-def conversion_key(event: ConversionEvent, events: Sequence[ConversionEvent]) -> str | None:
-    """Id of the conversion that ``event`` belongs to or corrects among ``events``; None while it is unknown.
+def conversion_keys(events: Sequence[ConversionEvent], among: Sequence[ConversionEvent]) -> list[str | None]:
+    """Id of the conversion that each of ``events`` belongs to or corrects among others; None while it is unknown.
 
     ``adjusts`` is read as an event id first, then as an order id of the same conversion type, then as
-    the order id of any type if just one type has it.
+    the order id of any type if just one type has it. Linear: what may be named is looked up, not searched.
     """
+    if not any(e.adjusts for e in events):
+        return [own_key(e) for e in events]
+    by_event: dict[str, str] = {}
+    types: dict[str, set[str]] = {}
+    for event in among:
+        if not event.adjusts:
+            by_event.setdefault(event.event_id, own_key(event))
+            types.setdefault(event.order_id, set()).add(event.conversion_type)
+    return [_named(e, by_event, types) if e.adjusts else own_key(e) for e in events]
+
+
+def _named(event: ConversionEvent, by_event: Mapping[str, str], types: Mapping[str, set[str]]) -> str | None:
+    """Id of the conversion that ``adjusts`` names."""
     target = event.adjusts
-    if not target:
-        return own_key(event)
-    bases = [e for e in events if not e.adjusts]
-    for other in bases:
-        if other.event_id == target:
-            return own_key(other)
-    types = {e.conversion_type for e in bases if e.order_id == target}
-    if event.conversion_type in types:
+    key = by_event.get(target)
+    if key is not None:
+        return key
+    found = types.get(target, ())
+    if event.conversion_type in found:
         return f"{event.conversion_type}:{target}"
-    return f"{types.pop()}:{target}" if len(types) == 1 else None
+    return f"{next(iter(found))}:{target}" if len(found) == 1 else None
 
 
 def linked_keys(some: Sequence[ConversionEvent], events: Sequence[ConversionEvent]) -> set[str | None]:
     """Ids of all conversions among ``events`` whose meaning may hang on ``some``: they share an event or order id."""
     names = {name for e in some for name in (e.event_id, e.order_id, e.adjusts) if name}
     counting, _ = current(events)
-    return {
-        key
-        for e in events
-        if e.event_id in names or e.order_id in names or e.adjusts in names
-        for key in (conversion_key(e, counting), own_key(e))
-    }
+    linked = [e for e in events if e.event_id in names or e.order_id in names or e.adjusts in names]
+    return {*conversion_keys(linked, counting), *map(own_key, linked)}
 
 
 def resolve(events: Sequence[ConversionEvent]) -> list[Conversion]:
@@ -81,8 +87,7 @@ def resolve(events: Sequence[ConversionEvent]) -> list[Conversion]:
     """
     counting, superseded = current(events)
     groups: dict[str, list[ConversionEvent]] = {}
-    for event in counting:
-        key = conversion_key(event, counting) if event.adjusts else own_key(event)
+    for event, key in zip(counting, conversion_keys(counting, counting), strict=True):
         if key is not None:
             groups.setdefault(key, []).append(event)
     former: dict[str, list[ConversionEvent]] = {}
@@ -101,7 +106,7 @@ def retained(events: Sequence[ConversionEvent], oldest_us: int) -> list[Conversi
     A conversion is kept or forgotten as a whole: half of it would be another conversion.
     """
     counting, _ = current(events)
-    keys = [conversion_key(e, counting) if e.adjusts else own_key(e) for e in events]
+    keys = conversion_keys(events, counting)
     alive = {name for e, key in zip(events, keys, strict=True) if e.at_us >= oldest_us for name in (key, e.event_id)}
     return [
         e

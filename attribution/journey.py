@@ -16,7 +16,6 @@ How the journeys of ids of one person find together: ``attribution.merging``.
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -183,45 +182,55 @@ class Journey:
         return kept
 
     def _merge_touches(self, touches: Iterable[Touch], config: AttributionConfig) -> None:
-        """What the cap would drop at once is not taken: a replay of it must not raise ``rev``."""
-        mine = self.touches
-        ids = [t[1] for t in mine] if len(mine) < 32 else {t[1] for t in mine}
-        for touch in touches:
-            if self.truncated and len(mine) > config.max_touchpoints and mine[0] < touch < mine[1]:
-                continue
-            if touch[1] not in ids:
-                ids.append(touch[1]) if isinstance(ids, list) else ids.add(touch[1])
-                insort(mine, touch)
-                self.rev += 1
-            else:
-                self._keep_smaller(mine, touch)
+        """One sort for all, since both parts are nearly in order.
 
-    def _keep_smaller(self, mine: list[Touch], touch: Touch) -> None:
-        """One id with two contents: the smaller one stays, whichever came first."""
-        index = next(i for i, t in enumerate(mine) if t[1] == touch[1])
-        if touch == mine[index]:
-            return
-        if touch < mine[index]:
-            del mine[index]
-            insort(mine, touch)
+        What the cap would drop at once is not taken: a replay of it must not raise ``rev``. Of one id with two contents
+        the smaller stays, whichever came first.
+        """
+        mine = self.touches
+        if self.truncated and len(mine) > config.max_touchpoints:
+            first, second = mine[0], mine[1]
+            touches = [t for t in touches if not first < t < second]
+        known = {t[1]: t for t in mine}
+        new: list[Touch] = []
+        is_replaced = False
+        for touch in touches:
+            old = known.get(touch[1])
+            if old is None:
+                new.append(touch)
+            elif touch == old:
+                continue
+            else:
+                self._contradict()
+                if touch > old:
+                    continue
+                is_replaced = True
+            known[touch[1]] = touch
             self.rev += 1
+        if is_replaced:
+            mine[:] = sorted(known.values())
+        elif new:
+            mine += sorted(new)
+            mine.sort()
+
+    def _contradict(self) -> None:
         if not self.contradicted:
             self.contradicted = True
             self.rev += 1
 
     def _merge_events(self, events: Iterable[ConversionEvent]) -> None:
         """Keep every version of an event; of one version sent twice the later time of sending."""
-        mine = self.events
-        known = {e[:-1]: e for e in mine}
+        known = {e[:-1]: e for e in self.events}
+        is_changed = False
         for event in events:
-            old = known.get(event[:-1])
-            if old is not None and old.sent_at_us >= event.sent_at_us:
-                continue
-            if old is not None:
-                mine.remove(old)
-            known[event[:-1]] = event
-            insort(mine, event)
-            self.rev += 1
+            version = event[:-1]
+            old = known.get(version)
+            if old is None or old.sent_at_us < event.sent_at_us:
+                known[version] = event
+                self.rev += 1
+                is_changed = True
+        if is_changed:
+            self.events = sorted(known.values())
             self._resolved = None
 
     def _cap(self, config: AttributionConfig) -> None:

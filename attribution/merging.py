@@ -146,4 +146,5 @@ def _handovers(
 
 
 def _without(items: Iterable[_T], late: Sequence[_T]) -> Iterator[_T]:
-    return (item for item in items if item not in late)
+    left_out = frozenset(late)
+    return (item for item in items if item not in left_out)

@@ -134,7 +134,9 @@ class Worker:
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         rules = load_channel_rules(None)
-        codecs = {kind: Codec(kind, channel_rules=rules, schemas=LocalSchemas()) for kind in ("touchpoint", "conversion")}
+        codecs = {
+            kind: Codec(kind, channel_rules=rules, schemas=LocalSchemas()) for kind in ("touchpoint", "conversion")
+        }
         other = Codec("spend", channel_rules=rules, schemas=LocalSchemas())
         sources = Sources(
             Source(TOPICS[0], codecs["touchpoint"]),
@@ -201,7 +203,6 @@ class Worker:
                 with pa.ipc.new_stream(body, table.schema) as stream:
                     stream.write_table(table)
                 self.body_bytes += len(body.getvalue().to_pybytes())
-
 
     def per_conversion(self) -> float:
         """Microseconds to attribute one of the conversions that the journeys hold in the end."""
