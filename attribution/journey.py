@@ -9,13 +9,16 @@ event was new, so that a replay after a crash re-emits what it owes. Equal sets 
 
 Bounds: the newest ``max_touchpoints`` touches and the first one are kept (``truncated`` records that
 some were dropped); touches that no conversion may look back at any more, and conversions past their
-retention, are pruned. All times are microseconds since the epoch.
+retention, are pruned. A conversion or correction is refused while ``max_conversions`` others are
+there that are not older than the retention before it; once taken it stays, so no row is ever left over.
+What ids of one person hand over was taken there and is taken here. All times are microseconds since the epoch.
 
 How the journeys of ids of one person find together: ``attribution.merging``.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -34,7 +37,7 @@ _NEVER: Final = 1 << 62
 
 @dataclass(slots=True)
 class Applied:
-    """What ``Journey.apply`` found: conversions to write, and events that came too late to count.
+    """What ``Journey.apply`` found: conversions to write, and events that do not count: too late, or beyond the bound.
 
     ``newest_before_us`` is the time of the journey's newest event before.
     """
@@ -42,6 +45,7 @@ class Applied:
     affected: list[Conversion] = field(default_factory=list)
     late_touches: list[Touch] = field(default_factory=list)
     late_conversions: list[ConversionEvent] = field(default_factory=list)
+    excess_conversions: list[ConversionEvent] = field(default_factory=list)
     changed: bool = False
     newest_before_us: int = 0
 
@@ -117,6 +121,8 @@ class Journey:
             self._merge_touches(touches, config)
         if events:
             events = self._split_late_events(events, newest, config, applied)
+            if len(self.events) + len(events) > config.max_conversions:
+                events = self._split_excess(events, config, applied)
             self._merge_events(events)
         self._cap(config)
         applied.changed = self.rev != before
@@ -179,6 +185,24 @@ class Journey:
                 applied.late_conversions.append(event)
             else:
                 kept.append(event)
+        return kept
+
+    def _split_excess(
+        self, events: Sequence[ConversionEvent], config: AttributionConfig, applied: Applied
+    ) -> Sequence[ConversionEvent]:
+        """In order of arrival: what is known is no more than was there; the others are taken while there is room."""
+        known = {e[:-1] for e in self.events}
+        times = [e.at_us for e in self.events]
+        kept = []
+        for event in events:
+            if event[:-1] not in known:
+                counting = len(times) - bisect_left(times, event.at_us - config.conversion_retention_us)
+                if counting >= config.max_conversions:
+                    applied.excess_conversions.append(event)
+                    continue
+                known.add(event[:-1])
+                insort(times, event.at_us)
+            kept.append(event)
         return kept
 
     def _merge_touches(self, touches: Iterable[Touch], config: AttributionConfig) -> None:

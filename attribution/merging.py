@@ -70,12 +70,12 @@ def apply_linked(journey: Journey, customer_id: str, arrived: Arrived, config: A
     before, refused_before = journey.rev, _refused_here(journey, resolve_links(journey.links))
     newest = journey.newest_us
     too_many, grew = _learn(journey, arrived, config)
+    applied = journey.apply(arrived.touches, arrived.events, config)  # first: what others bring makes nothing late
     for handover in arrived.handovers:
         journey.absorb(customer_id, handover.revs, handover.touches, handover.events, config)
         if handover.truncated and not journey.truncated:
             journey.truncated = True
             journey.rev += 1
-    applied = journey.apply(arrived.touches, arrived.events, config)
     applied.changed, applied.newest_before_us = journey.rev != before, newest
     identities = resolve_links(journey.links)
     outcome = Outcome(applied, too_many=too_many)
@@ -136,7 +136,7 @@ def _handovers(
             )
         else:
             touches = tuple(_without(arrived.touches, applied.late_touches))
-            events = tuple(_without(arrived.events, applied.late_conversions))
+            events = tuple(_without(arrived.events, [*applied.late_conversions, *applied.excess_conversions]))
             if touches or events:
                 yield Handover(customer_id, survivor, revs, links, touches, events, journey.truncated)
     if grew:

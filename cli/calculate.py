@@ -113,6 +113,7 @@ def _unbounded(config: "AttributionConfig") -> "AttributionConfig":
     return replace(
         config,
         max_touchpoints=_ENDLESS,
+        max_conversions=_ENDLESS,
         allowed_lateness_us=_ENDLESS,
         conversion_retention_us=_ENDLESS,
     )

@@ -26,6 +26,7 @@ _PLAIN: Final = (
     "exclude_channels",
     "reset_on_conversion",
     "max_touchpoints",
+    "max_conversions",
     "max_linked_ids",
 )
 

@@ -27,7 +27,12 @@ from schemas.records import RawRecord, Rejected
 BUCKETS: Final = 20
 
 #: Rejections that say nothing about the form of a record.
-TOLERATED: Final[frozenset[Reason]] = DROP_REASONS | {"too_late", "identity_cycle", "too_many_ids"}
+TOLERATED: Final[frozenset[Reason]] = DROP_REASONS | {
+    "too_late",
+    "identity_cycle",
+    "too_many_ids",
+    "too_many_conversions",
+}
 
 _FORMAT: Final = "v1"
 

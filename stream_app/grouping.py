@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import TypeAlias, cast
 
 from attribution.types import ConversionEvent, Status, Touch
 from schemas.events import ConversionWireEvent, TouchpointEvent
+
+#: Touches and conversions by customer, in order of arrival.
+Todo: TypeAlias = dict[str, tuple[list[Touch], list[ConversionEvent]]]
 
 
 def to_touch(event: TouchpointEvent) -> Touch:
@@ -29,11 +32,9 @@ def to_conversion_event(event: ConversionWireEvent) -> ConversionEvent:
     )
 
 
-def by_customer(
-    touchpoints: Sequence[TouchpointEvent], conversions: Sequence[ConversionWireEvent]
-) -> dict[str, tuple[list[Touch], list[ConversionEvent]]]:
+def by_customer(touchpoints: Sequence[TouchpointEvent], conversions: Sequence[ConversionWireEvent]) -> Todo:
     """Events of each customer, in order of arrival."""
-    todo: dict[str, tuple[list[Touch], list[ConversionEvent]]] = {}
+    todo: Todo = {}
     get = todo.get
     for e in touchpoints:
         touch = (e.occurred_at_us, e.event_id, e.channel, e.campaign or "")  # to_touch, without the call

@@ -107,7 +107,7 @@ NO_LIMITS = Limits(max_ratio=0, max_consecutive=0)
 NO_MORE_THAN_TWO = Limits(max_ratio=0, max_consecutive=2)
 
 
-def pipeline(parts: Parts, limits: Limits) -> Pipeline:
+def pipeline(parts: Parts, limits: Limits, most: int = 1_000) -> Pipeline:
     def codec(kind: Any) -> Codec:
         return Codec(kind, channel_rules=RULES, schemas=SCHEMAS)
 
@@ -119,9 +119,10 @@ def pipeline(parts: Parts, limits: Limits) -> Pipeline:
         Source("e", codec("erasure")),
         "h",
     )
+    config = AttributionConfig(models=("linear",), max_conversions=most)
     return Pipeline(
         sources=sources,
-        journeys=JourneyStep(AttributionConfig(models=("linear",)), sources, Suppression(b"secret")),
+        journeys=JourneyStep(config, sources, Suppression(b"secret")),
         state=lambda _: parts,
         consumer=lambda: parts,
         write_dead_letters=parts.write_dead_letters,
@@ -139,9 +140,9 @@ def epoch(*records: Record) -> Epoch:
     return Epoch(0, chunks, {tp: found[0].offset for tp, found in chunks.items()})
 
 
-async def run(parts: Parts, *epochs: Epoch, limits: Limits = NO_LIMITS) -> list[BaseException]:
+async def run(parts: Parts, *epochs: Epoch, limits: Limits = NO_LIMITS, most: int = 1_000) -> list[BaseException]:
     errors: list[BaseException] = []
-    line = pipeline(parts, limits)
+    line = pipeline(parts, limits, most)
     for found in epochs:
         await line.run(found, errors.append)
     while others := asyncio.all_tasks() - {asyncio.current_task()}:
@@ -181,6 +182,24 @@ async def test_broken_and_late_records_become_dead_letters_and_no_facts() -> Non
     assert "dead letters ['undecodable', 'too_late']" in parts.happened
     assert [e.event_id for e in parts.batches[1].touchpoints] == ["ok"]
     assert [r.record.offset for r in parts.batches[1].rejected] == [2, 1]
+
+
+async def test_conversions_beyond_the_bound_become_dead_letters_with_a_way_out_and_no_facts() -> None:
+    """Also of an id with links; what is known is taken again, and nothing names the customer."""
+    parts = Parts()
+    await run(parts, epoch(*(order(i, f"k{i}", f"2026-10-0{i + 1}T00:00:00Z") for i in range(4))), most=2)
+    linked = epoch(record("i", 0, **LINK), *(order(i, f"k{i - 4}", f"2026-10-0{i - 3}T00:00:00Z") for i in range(4, 8)))
+    await run(parts, linked, most=2)
+
+    for batch, offsets in zip(parts.batches, ([2, 3], [6, 7]), strict=True):
+        assert [c.conversion.conversion_id for _, c in batch.credits] == ["k0", "k1"]
+        assert [e.event_id for e in batch.conversions] == ["k0", "k1"]
+        assert [(r.reason, r.field, r.record.offset) for r in batch.rejected] == [
+            ("too_many_conversions", "customer_id", offset) for offset in offsets
+        ]
+        assert "has 2 conversions" in batch.rejected[0].detail
+        assert "ATTRIBUTION_MAX_CONVERSIONS" in batch.rejected[0].detail
+        assert "ada" not in batch.rejected[0].detail
 
 
 async def test_a_failure_at_any_step_stops_before_the_commit() -> None:
