@@ -3,7 +3,8 @@
 It is the oracle of the tests, so it shares nothing with the hot path but the types: it filters every touch for
 every conversion, applies corrections by its own reading of the rules, writes every model as ``Fraction`` and
 divides money by its own largest remainder. That is also why model ids are written here a second time; a test
-compares them with the registry. It keeps every event: no pruning, no cap, nothing is too late.
+compares them with the registry. It keeps every event: no pruning, no cap, nothing is too late; ``admitted`` says
+which conversions a bounded journey refuses.
 
 Time decay starts from the documented representation: ``int(2.0 ** -(age / half_life) * 2**62)``, age counted
 from the newest eligible touch.
@@ -12,7 +13,7 @@ from the newest eligible touch.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -72,12 +73,21 @@ def attribute_all(
     return result
 
 
-def within_bound(events: Iterable[ConversionEvent], bound: int) -> list[ConversionEvent]:
-    """What a journey bounded to so many conversions and corrections holds in the end: the newest ones.
+def admitted(arrivals: Sequence[ConversionEvent], config: AttributionConfig) -> list[ConversionEvent]:
+    """Of one customer's events in order of arrival, those that a bounded journey takes: the others are refused.
 
-    Holds for conversions of one event each, with corrections that name them; sorted by ``(at_us, event_id)``.
+    An event that is there already is taken again; any other one only while fewer than ``max_conversions`` were
+    taken that are not older than the retention before it.
     """
-    return sorted(sorted(events, key=lambda e: (e.at_us, e.event_id), reverse=True)[:bound])
+    taken: list[ConversionEvent] = []
+    for event in arrivals:
+        if any(e[:-1] == event[:-1] for e in taken):
+            taken.append(event)
+            continue
+        counting = {e[:-1] for e in taken if e.at_us >= event.at_us - config.conversion_retention_us}
+        if len(counting) < config.max_conversions:
+            taken.append(event)
+    return taken
 
 
 def survivors_of(links: Iterable[Link]) -> dict[str, str]:

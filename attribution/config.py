@@ -25,14 +25,18 @@ DEFAULT_MODELS: Final = (
 )
 
 
+_SILENT: Final = {"max_conversions": 1_000}
+
+
 @dataclass(frozen=True, slots=True)
 class AttributionConfig:
     """What decides the numbers. Durations are microseconds; channel sets hold case-folded names.
 
     ``custom_weights`` are (first, middle, last) of the ``custom`` model. ``reset_on_conversion`` names
     the conversion types that end a journey for the conversions after them (empty: windows overlap).
-    ``max_touchpoints``, ``max_conversions`` (events: conversions and corrections), ``max_linked_ids`` (ids of one
-    person), ``allowed_lateness_us`` and ``conversion_retention_us`` bound a stored journey.
+    ``max_touchpoints``, ``max_conversions`` (conversions and corrections within a retention),
+    ``max_linked_ids`` (ids of one person), ``allowed_lateness_us`` and ``conversion_retention_us`` bound a
+    stored journey.
     """
 
     models: tuple[str, ...] = DEFAULT_MODELS
@@ -43,7 +47,7 @@ class AttributionConfig:
     direct_channels: frozenset[str] = frozenset({"direct", "(direct)"})
     reset_on_conversion: frozenset[str] = frozenset()
     max_touchpoints: int = 1_000
-    max_conversions: int = 10_000
+    max_conversions: int = 1_000
     max_linked_ids: int = 100
     allowed_lateness_us: int = 30 * DAY_US
     conversion_retention_us: int = 400 * DAY_US
@@ -54,8 +58,14 @@ class AttributionConfig:
         return self.lookback_us + self.allowed_lateness_us
 
     def config_hash(self) -> str:
-        """12 hex digits over all parameters, independent of the order inside sets."""
+        """12 hex digits over all parameters, independent of the order inside sets.
+
+        A parameter of ``_SILENT`` counts only when it is not at its default, so that hashes from before it stay.
+        """
         plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name, default in _SILENT.items():
+            if plain[name] == default:
+                del plain[name]
         text = json.dumps(plain, default=_plain, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

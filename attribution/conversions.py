@@ -118,15 +118,6 @@ def retained(events: Sequence[ConversionEvent], oldest_us: int) -> list[Conversi
     ]
 
 
-def newest(events: Sequence[ConversionEvent], bound: int) -> list[ConversionEvent]:
-    """At most ``bound`` events, the newest; a conversion that loses one of its own events is forgotten as a whole."""
-    if len(events) <= bound:
-        return list(events)
-    beyond = len(events) - bound
-    gone = {own_key(e) for e in events[:beyond] if not e.adjusts}
-    return [e for e in events[beyond:] if e.adjusts or own_key(e) not in gone]
-
-
 def _orphan(key: str, versions: Sequence[ConversionEvent]) -> Conversion:
     """A conversion that no event speaks of any more."""
     first = versions[0]

@@ -8,22 +8,24 @@ event was new, so that a replay after a crash re-emits what it owes. Equal sets 
 ``rev`` replaces a row with a lower one.
 
 Bounds: the newest ``max_touchpoints`` touches and the first one are kept (``truncated`` records that
-some were dropped); of conversions and corrections the newest ``max_conversions`` events (rows of older ones
-stay as they are); touches that no conversion may look back at any more, and conversions past their retention,
-are pruned. All times are microseconds since the epoch.
+some were dropped); touches that no conversion may look back at any more, and conversions past their
+retention, are pruned. A conversion or correction is refused while ``max_conversions`` others are
+there that are not older than the retention before it; once taken it stays, so no row is ever left over.
+What ids of one person hand over was taken there and is taken here. All times are microseconds since the epoch.
 
 How the journeys of ids of one person find together: ``attribution.merging``.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from attribution import journey_bytes
 from attribution.config import AttributionConfig
-from attribution.conversions import linked_keys, newest, resolve, retained
+from attribution.conversions import linked_keys, resolve, retained
 from attribution.identity import Link
 from attribution.types import Conversion, ConversionEvent, Touch
 
@@ -35,10 +37,9 @@ _NEVER: Final = 1 << 62
 
 @dataclass(slots=True)
 class Applied:
-    """What ``Journey.apply`` found: conversions to write, and events that came too late to count.
+    """What ``Journey.apply`` found: conversions to write, and events that do not count: too late, or beyond the bound.
 
-    ``excess_conversions`` are older than all of the ``max_conversions`` that a full journey holds.
-    ``newest_before_us`` is the time of the journey's newest event before.
+    ``newest_before_us`` is the time of the journey's newest event before, or of an older event that the bound refused.
     """
 
     affected: list[Conversion] = field(default_factory=list)
@@ -121,6 +122,8 @@ class Journey:
             dropped_from_us = self._merge_touches(touches, config)
         if events:
             events = self._split_late_events(events, newest_us, config, applied)
+            if len(self.events) + len(events) > config.max_conversions:
+                events = self._split_excess(events, config, applied)
             self._merge_events(events)
         self._cap(config)
         applied.changed = self.rev != before
@@ -151,8 +154,7 @@ class Journey:
         every ``rev`` that they ever wrote rows with.
         """
         self._merge_touches(touches, config)
-        beyond = self.events[0] if len(self.events) >= config.max_conversions else None
-        self._merge_events([e for e in events if beyond is None or e >= beyond])
+        self._merge_events(events)
         self._cap(config)
         for name, count in revs:
             more = count - self.absorbed.get(name, 0)
@@ -177,16 +179,35 @@ class Journey:
         """A conversion may be as late as ``allowed_lateness``, a correction as ``conversion_retention``."""
         known = {e.event_id for e in self.events}
         oldest, oldest_correction = newest_us - config.allowed_lateness_us, newest_us - config.conversion_retention_us
-        beyond = self.events[0] if len(self.events) >= config.max_conversions else None
         kept = []
         for event in events:
             limit = oldest_correction if event.adjusts or event.status != "completed" else oldest
             if event.at_us < limit and event.event_id not in known:
                 applied.late_conversions.append(event)
-            elif beyond is not None and event < beyond and event.event_id not in known:
-                applied.excess_conversions.append(event)
             else:
                 kept.append(event)
+        return kept
+
+    def _split_excess(
+        self, events: Sequence[ConversionEvent], config: AttributionConfig, applied: Applied
+    ) -> Sequence[ConversionEvent]:
+        """In order of arrival: what is known is no more than was there; the others are taken while there is room.
+
+        What left no room is not pruned along with it, so that a replay after a crash refuses the same.
+        """
+        known = {e[:-1] for e in self.events}
+        times = [e.at_us for e in self.events]
+        kept = []
+        for event in events:
+            if event[:-1] not in known:
+                counting = len(times) - bisect_left(times, event.at_us - config.conversion_retention_us)
+                if counting >= config.max_conversions:
+                    applied.excess_conversions.append(event)
+                    applied.newest_before_us = min(applied.newest_before_us, event.at_us)
+                    continue
+                known.add(event[:-1])
+                insort(times, event.at_us)
+            kept.append(event)
         return kept
 
     def _merge_touches(self, touches: Sequence[Touch], config: AttributionConfig) -> int:
@@ -258,9 +279,6 @@ class Journey:
         if len(touches) > config.max_touchpoints + 1:
             del touches[1 : len(touches) - config.max_touchpoints]
             self.truncated = True
-        if len(self.events) > config.max_conversions:
-            self.events = newest(self.events, config.max_conversions)
-            self._resolved = None
 
     def prune(self, newest_us: int, config: AttributionConfig) -> None:
         """Forget what nothing may look back at any more. Call it when the conversions of ``apply`` are attributed.

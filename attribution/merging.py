@@ -68,7 +68,6 @@ class Outcome:
 def apply_linked(journey: Journey, customer_id: str, arrived: Arrived, config: AttributionConfig) -> Outcome:
     """Merge everything that arrived for an id; see ``Journey.apply`` for events alone."""
     before, refused_before = journey.rev, _refused_here(journey, resolve_links(journey.links))
-    newest = journey.newest_us
     too_many, grew = _learn(journey, arrived, config)
     applied = journey.apply(arrived.touches, arrived.events, config)  # first: what others bring makes nothing late
     for handover in arrived.handovers:
@@ -76,7 +75,7 @@ def apply_linked(journey: Journey, customer_id: str, arrived: Arrived, config: A
         if handover.truncated and not journey.truncated:
             journey.truncated = True
             journey.rev += 1
-    applied.changed, applied.newest_before_us = journey.rev != before, newest
+    applied.changed = journey.rev != before
     identities = resolve_links(journey.links)
     outcome = Outcome(applied, too_many=too_many)
     sent_now = {link for link, _ in arrived.links}

@@ -1,9 +1,10 @@
 """Credits of one customer from all of its events at once: what a stream would have written in the end. Pure.
 
 A stream gets events in order of arrival and forgets what nothing may look back at any more. Here all events are there
-from the beginning, so nothing is late and nothing is forgotten; only the cap on touches stays, because it decides which
-touches get credit. A customer who reaches that cap is taken event by event in the order of event time, within the
-bounds of a stored journey, since what the cap drops depends on what was forgotten before.
+from the beginning, so nothing is late, nothing is forgotten, and conversions that were refused are not among them; only
+the cap on touches stays, because it decides which touches get credit. A customer who reaches that cap is taken event by
+event in the order of event time, within the bounds of a stored journey, since what the cap drops depends on what was
+forgotten before.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from attribution.config import AttributionConfig
 from attribution.journey import Journey
 from attribution.types import Conversion, ConversionCredits, ConversionEvent, Touch
 
-_UNBOUNDED_US: Final = 1 << 60
+_UNBOUNDED: Final = 1 << 60
 
 
 def recomputer(
@@ -29,13 +30,14 @@ def recomputer(
         InvalidParameterError: a parameter of ``config`` cannot be used.
     """
     attribute = Attributor(config).attribute
-    unbounded = replace(config, allowed_lateness_us=_UNBOUNDED_US, conversion_retention_us=_UNBOUNDED_US)
+    config = replace(config, max_conversions=_UNBOUNDED)
+    unbounded = replace(config, allowed_lateness_us=_UNBOUNDED, conversion_retention_us=_UNBOUNDED)
 
     def recompute(touches: Sequence[Touch], events: Sequence[ConversionEvent]) -> list[ConversionCredits]:
         if not events:
             return []
         journey = Journey()
-        if len(touches) <= config.max_touchpoints and len(events) <= config.max_conversions:
+        if len(touches) <= config.max_touchpoints:
             affected: Iterable[Conversion] = journey.apply(touches, events, unbounded).affected
             return [attribute(journey, conversion) for conversion in affected]
         newest: dict[tuple[str, int], ConversionCredits] = {}

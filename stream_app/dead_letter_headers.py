@@ -107,7 +107,7 @@ def of_retry(headers: Headers) -> list[tuple[str, str | bytes | None]]:
 
 def stage(reason: str) -> str:
     """Where in the pipeline a record was refused."""
-    return "apply" if reason == "too_late" else "decode"
+    return "apply" if reason in {"too_late", "too_many_conversions"} else "decode"
 
 
 def as_text(headers: Headers) -> dict[str, str]:

@@ -17,12 +17,12 @@ from attribution.journey_bytes import append_touches
 from attribution.merging import Arrived, apply_linked
 from attribution.types import ConversionCredits
 from schemas.codec import Rejected
-from schemas.reasons import Reason
 from stream_app.decoding import Decoded, Sources
 from stream_app.grouping import Todo, by_customer
 from stream_app.handovers import Forget, Notice
-from stream_app.late import LateKey, late_keys, split_late
-from stream_app.links import beyond_bound, by_id, refused
+from stream_app.late import Refusals, split_excess, split_late
+from stream_app.links import beyond_bound, by_id
+from stream_app.links import refused as refused_links
 from stream_app.suppression import Suppression, pack, state_key, unpack
 
 
@@ -100,33 +100,32 @@ class JourneyStep:
         """
         result = PartitionResult(events)
         reader = _Reader(state, newer, result.journeys)
+        refusals = Refusals()
         todo = by_customer(events.touchpoints, events.conversions)
-        late: dict[LateKey, Reason] = {}
         if events.identities or events.handovers:
-            late = self._apply_links(self._with_events(events, todo), reader, result)
-        late |= self._apply_events(todo, reader, result)
+            self._apply_links(self._with_events(events, todo), reader, result, refusals)
+        self._apply_events(todo, reader, result, refusals)
         if events.erasures or events.forget:
             self._forget(reader, result)
         if events.links_of_erased or events.handovers_to_erased:
             result.notices += self._older_links(events, state)
-        if late:
-            self._take_out(late, result)
+        if refusals.late or refusals.excess:
+            self._take_out(refusals, result)
         return result
 
-    def _apply_events(self, todo: Todo, reader: _Reader, result: PartitionResult) -> dict[LateKey, Reason]:
+    def _apply_events(self, todo: Todo, reader: _Reader, result: PartitionResult, refusals: Refusals) -> None:
         """Touchpoints and conversions: the hot path. Ids with links go the longer way."""
         keys = [customer.encode() for customer in todo]
         raws = reader.get_many(keys)
         changed, found, config, attribute = result.journeys, result.credits, self._config, self._attribute
         from_bytes = Journey.from_bytes
-        late: dict[LateKey, Reason] = {}
         for key, (customer, (touches, events)), raw in zip(keys, todo.items(), raws, strict=True):
             if not events and (appended := append_touches(raw, touches, config)) is not None:
                 changed[key] = appended
                 continue
             journey = Journey() if raw is None else from_bytes(raw)
             if journey.links:
-                late |= self._merge(customer, journey, Arrived(touches, events), result)
+                self._merge(customer, journey, Arrived(touches, events), result, refusals)
                 continue
             applied = journey.apply(touches, events, config)
             for conversion in applied.affected:
@@ -135,11 +134,10 @@ class JourneyStep:
                 journey.prune(applied.newest_before_us, config)
                 changed[key] = journey.to_bytes()
             if applied.late_touches or applied.late_conversions or applied.excess_conversions:
-                late.update(late_keys(customer, applied))
-        return late
+                refusals.add(customer, applied)
 
     def _with_events(self, events: Decoded, todo: Todo) -> dict[str, Arrived]:
-        """Links and handovers, with the events of the same ids out of ``todo``: no journey is read or written twice."""
+        """Links and handovers, and the events of the same ids out of ``todo``: no journey is read or written twice."""
         records = events.records.get(self._sources.identities.topic, ())
         found = by_id(events.identities, events.handovers, records)
         for customer, arrived in found.items():
@@ -147,29 +145,27 @@ class JourneyStep:
         return found
 
     def _apply_links(
-        self, todo: Mapping[str, Arrived], reader: _Reader, result: PartitionResult
-    ) -> dict[LateKey, Reason]:
-        late: dict[LateKey, Reason] = {}
+        self, todo: Mapping[str, Arrived], reader: _Reader, result: PartitionResult, refusals: Refusals
+    ) -> None:
         raws = reader.get_many([customer.encode() for customer in todo])
         for (customer, arrived), raw in zip(todo.items(), raws, strict=True):
             journey = Journey() if raw is None else Journey.from_bytes(raw)
-            late |= self._merge(customer, journey, arrived, result)
-        return late
+            self._merge(customer, journey, arrived, result, refusals)
 
     def _merge(
-        self, customer: str, journey: Journey, arrived: Arrived, result: PartitionResult
-    ) -> dict[LateKey, Reason]:
+        self, customer: str, journey: Journey, arrived: Arrived, result: PartitionResult, refusals: Refusals
+    ) -> None:
         outcome = apply_linked(journey, customer, arrived, self._config)
         result.notices += outcome.handovers
         result.credits += [(customer, self._attribute(journey, c)) for c in outcome.applied.affected]
         if outcome.applied.changed:
             journey.prune(outcome.applied.newest_before_us, self._config)
             result.journeys[customer.encode()] = journey.to_bytes()
-        result.rejected += refused(outcome, self._config.max_linked_ids)
+        result.rejected += refused_links(outcome, self._config.max_linked_ids)
         if outcome.too_many:
             offsets = beyond_bound(outcome)
             result.events.identities = [e for e in result.events.identities if e.offset not in offsets]
-        return dict(late_keys(customer, outcome.applied))
+        refusals.add(customer, outcome.applied)
 
     def _forget(self, reader: _Reader, result: PartitionResult) -> None:
         """Remove journeys, tell the other ids of the person, and remember the digests.
@@ -211,10 +207,16 @@ class JourneyStep:
                 if at_us <= requested_at_us:
                     yield Forget(other, requested_at_us, policy, (customer,))
 
-    def _take_out(self, late: Mapping[LateKey, Reason], result: PartitionResult) -> None:
-        """Late events become dead letters instead of facts."""
-        events, topics = result.events, self._sources
-        records = events.records
-        events.touchpoints, touches = split_late(events.touchpoints, late, records.get(topics.touchpoints.topic, ()))
-        events.conversions, others = split_late(events.conversions, late, records.get(topics.conversions.topic, ()))
-        result.rejected += touches + others
+    def _take_out(self, refusals: Refusals, result: PartitionResult) -> None:
+        """What journeys refused becomes dead letters instead of facts."""
+        events, late = result.events, refusals.late
+        touches = events.records.get(self._sources.touchpoints.topic, ())
+        conversions = events.records.get(self._sources.conversions.topic, ())
+        if late:
+            events.touchpoints, refused_touches = split_late(events.touchpoints, late, touches)
+            events.conversions, refused_conversions = split_late(events.conversions, late, conversions)
+            result.rejected += refused_touches + refused_conversions
+        if refusals.excess:
+            bound = self._config.max_conversions
+            events.conversions, refused = split_excess(events.conversions, refusals.excess, conversions, bound)
+            result.rejected += refused

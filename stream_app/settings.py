@@ -60,7 +60,7 @@ class WorkerSettings(BaseSettings):
     exclude_channels: CommaList = Field((), alias="ATTRIBUTION_EXCLUDE_CHANNELS", examples=["direct,internal"])
     reset_on_conversion: CommaList = Field((), alias="ATTRIBUTION_RESET_ON_CONVERSION", examples=["purchase"])
     max_touchpoints: int = Field(1_000, alias="ATTRIBUTION_MAX_TOUCHPOINTS", ge=2, le=100_000, examples=[1000])
-    max_conversions: int = Field(10_000, alias="ATTRIBUTION_MAX_CONVERSIONS", ge=10, le=100_000, examples=[10000])
+    max_conversions: int = Field(1_000, alias="ATTRIBUTION_MAX_CONVERSIONS", ge=1, le=100_000, examples=[1000])
     max_linked_ids: int = Field(100, alias="ATTRIBUTION_MAX_LINKED_IDS", ge=2, le=10_000, examples=[100])
     allowed_lateness_days: float = Field(30, alias="ATTRIBUTION_ALLOWED_LATENESS_DAYS", ge=0, le=3650, examples=[30])
     conversion_retention_days: float = Field(

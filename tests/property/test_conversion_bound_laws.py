@@ -1,17 +1,16 @@
-"""The bound on conversions per journey: what stays is a function of the set; work does not grow with the square."""
+"""The bound on conversions per journey: no order goes without a row or a refusal; work grows with the events.
+
+That the rows are the batch over what was not refused: ``test_streaming_equals_batch``.
+"""
 
 from __future__ import annotations
 
-import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from attribution.attribute import Attributor
-from attribution.batch import attribute_all, within_bound
 from attribution.config import DAY_US, AttributionConfig
 from attribution.conversions import linked_keys, resolve, retained
 from attribution.journey import Journey
@@ -29,72 +28,93 @@ def conversion(i: int, *, adjusts: str = "", order_id: str = "") -> ConversionEv
     )  # fmt: skip
 
 
-@st.composite
-def histories(draw: st.DrawFn) -> list[ConversionEvent]:
-    """Conversions with refunds behind them: every conversion has one event of its own."""
-    plan = draw(st.lists(st.one_of(st.none(), st.integers(0, 24)), min_size=4, max_size=24))
-    return [
-        conversion(i, adjusts=f"k{back:05d}" if back is not None and back < i else "") for i, back in enumerate(plan)
-    ]
+class Stored:
+    """A journey that is written and read between epochs, with the rows and refusals of all of them."""
+
+    def __init__(self, bound: int) -> None:
+        self.config = replace(CONFIG, max_conversions=bound)
+        self.journey, self.rows, self.refused = Journey(), dict[str, int](), list[str]()
+
+    def epoch(self, *events: ConversionEvent, touches: Sequence[Touch] = ()) -> list[str]:
+        """Apply, attribute, prune and store; answers what was refused."""
+        applied = self.journey.apply(touches, events, self.config)
+        for conversion in applied.affected:
+            row = Attributor(self.config).attribute(self.journey, conversion)
+            self.rows[row.conversion.conversion_id] = row.conversion.value_micros if row.conversion.is_live else 0
+        if applied.changed:
+            self.journey.prune(applied.newest_before_us, self.config)
+        self.journey = Journey.from_bytes(self.journey.to_bytes())
+        found = [e.event_id for e in applied.excess_conversions]
+        self.refused += found
+        return found
 
 
-@given(histories(), st.integers(2, 8), st.randoms(use_true_random=False), st.integers(1, 5))
-@settings(max_examples=300, deadline=None)
-def test_rows_of_what_is_kept_equal_the_batch_in_any_order(
-    events: list[ConversionEvent], bound: int, rng: random.Random, chunk: int
-) -> None:
-    """The newest events stay whatever the order; what is refused is not among them; a replay changes nothing."""
-    config = replace(CONFIG, max_conversions=bound)
-    attributor, journey = Attributor(config), Journey()
-    path: list[Touch] = [(START - DAY_US * i, f"t{i}", "email", "") for i in range(3)]
-    journey.apply(path, [], config)
-    arrivals = events[:]
-    rng.shuffle(arrivals)
-    rows: dict[str, Any] = {}
-    refused: list[ConversionEvent] = []
-    for i in range(0, len(arrivals), chunk):
-        applied = journey.apply([], arrivals[i : i + chunk], config)
-        refused += applied.excess_conversions
-        rows |= {c.conversion_id: attributor.attribute(journey, c) for c in applied.affected}
-        journey = Journey.from_bytes(journey.to_bytes())
-    rev, raw = journey.rev, journey.to_bytes()
+def test_of_orders_that_come_together_each_has_a_row_or_is_refused() -> None:
+    """Six of one customer in one epoch with room for three: none is lost without a trace."""
+    stored = Stored(3)
+    orders = [conversion(i) for i in range(6)]
+    stored.epoch(*orders)
 
-    kept = within_bound(events, bound)
-    assert journey.events == sorted(kept)
-    assert not set(refused) & set(kept)
-    expected = attribute_all([("c", t) for t in path], [("c", e) for e in kept], config)
-    for name, batch in expected.items():
-        row = rows[name]
-        assert (row.conversion, row.touches, row.micros) == (batch.conversion, batch.touches, batch.micros)
-    again = journey.apply([], arrivals, config)
-    assert set(again.excess_conversions) == set(events) - set(kept)
-    assert (journey.rev, journey.to_bytes()) == (rev, raw)
+    assert sorted(stored.rows) == [e.event_id for e in orders[:3]]
+    assert stored.refused == [e.event_id for e in orders[3:]]
 
 
-@given(st.integers(12, 40), st.integers(2, 10))
-@settings(max_examples=50, deadline=None)
-def test_in_order_of_event_time_no_conversion_goes_without_a_row(count: int, bound: int) -> None:
-    """Beyond the bound rows stay: a customer with endless orders loses no revenue."""
-    config = replace(CONFIG, max_conversions=bound)
-    journey, rows = Journey(), set()
-    for i in range(count):
-        applied = journey.apply([], [conversion(i)], config)
-        assert all(c.is_live for c in applied.affected)
-        assert not applied.excess_conversions
-        rows |= {c.conversion_id for c in applied.affected}
+def test_a_second_event_of_an_order_makes_no_second_conversion_when_newer_ones_came() -> None:
+    """The first event of the order stays in a full journey; its second one is taken or refused, and moves no row."""
+    stored = Stored(3)
+    for i in range(6):
+        stored.epoch(conversion(i, order_id=f"o{i}"))
+    restated = conversion(7, order_id="o0")
 
-    assert len(rows) == count
-    assert len(journey.events) == bound
+    assert stored.epoch(restated) == [restated.event_id]
+    assert stored.rows == {f"purchase:o{i}": 9_000_000 for i in range(3)}
+    stored.config = replace(stored.config, max_conversions=4)
+    assert stored.epoch(restated) == []
+    assert stored.rows == {f"purchase:o{i}": 9_000_000 for i in range(3)}
+    assert len(stored.journey.conversions()) == 3
 
 
-def test_a_conversion_is_forgotten_as_a_whole() -> None:
-    """An order that loses its first event must not come up again at the time of its second one."""
-    config = replace(CONFIG, max_conversions=3)
-    journey = Journey()
-    orders = [conversion(0, order_id="o"), conversion(1, order_id="o"), conversion(2), conversion(3)]
-    journey.apply([], orders, config)
+def test_a_refund_takes_effect_or_is_refused() -> None:
+    """Never accepted without effect: its order is there, however many came after; without room it is a dead letter."""
+    stored = Stored(3)
+    for i in range(6):
+        stored.epoch(conversion(i))
+    refund = conversion(8, adjusts="k00000")
 
-    assert [c.conversion_id for c in journey.conversions()] == ["k00002", "k00003"]
+    assert stored.epoch(refund) == [refund.event_id]
+    assert stored.rows["k00000"] == 9_000_000
+    stored.config = replace(stored.config, max_conversions=4)
+    assert stored.epoch(refund) == []
+    assert stored.rows["k00000"] == 8_000_000
+
+
+def test_what_was_taken_is_taken_again_and_what_was_refused_is_refused_again_while_there_is_no_room() -> None:
+    """A replay after a crash, cut otherwise, changes no byte; only a refused event can change its mind, given room."""
+    stored = Stored(2)
+    orders = [conversion(i) for i in range(4)]
+    stored.epoch(*orders)
+    rows, raw = dict(stored.rows), stored.journey.to_bytes()
+    stored.refused.clear()
+    for order in orders:
+        stored.epoch(order)
+
+    assert stored.refused == ["k00002", "k00003"]
+    assert (stored.rows, stored.journey.to_bytes()) == (rows, raw)
+    stored.config = replace(stored.config, max_conversions=3)
+    assert stored.epoch(orders[3], orders[2]) == ["k00002"]
+
+
+def test_what_left_no_room_is_not_forgotten_before_a_replay_refuses_the_same() -> None:
+    """An event that comes late counts what is past its retention by now: forgotten at once, a replay would take it."""
+    stored = Stored(2)
+    stored.epoch(conversion(0))
+    stored.epoch(conversion(9 * 401))
+    late, touch = conversion(9 * 390), (START + 402 * DAY_US, "t", "email", "")
+
+    assert stored.epoch(late, touches=[touch]) == [late.event_id]
+    assert stored.epoch(late, touches=[touch]) == [late.event_id]
+    assert stored.epoch(touches=[(START + 403 * DAY_US, "u", "email", "")]) == []
+    assert stored.epoch(late) == []
 
 
 class Counted(str):

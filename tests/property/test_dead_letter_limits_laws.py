@@ -100,8 +100,7 @@ def test_a_foreign_note_begins_anew(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "reason",
-    ["too_late", "erased", "excluded_referrer", "identity_cycle", "too_many_ids", "too_many_conversions"],
+    "reason", ["too_late", "erased", "excluded_referrer", "identity_cycle", "too_many_ids", "too_many_conversions"]
 )
 def test_what_is_no_error_of_a_producer_does_not_count(reason: str) -> None:
     advance(LimitGuard(Limits(0.1, 20, 5), lambda _: (-1, "")), 0, [True] * 100, reason)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -72,6 +72,7 @@ class Network:
     rows: dict[tuple[str, int], tuple[int, str, Any]] = field(default_factory=dict)
     refused: set[bytes] = field(default_factory=set)
     too_many: set[bytes] = field(default_factory=set)
+    excess: set[str] = field(default_factory=set)
 
     def run(self) -> None:
         """Deliver until nothing is under way; a crash leaves the message to be delivered again."""
@@ -108,6 +109,7 @@ class Network:
         outcome = apply_linked(journey, who, arrived, self.config)
         self.refused.update(outcome.refused)
         self.too_many.update(outcome.too_many)
+        self.excess.update(e.event_id for e in outcome.applied.excess_conversions)
         for handover in outcome.handovers:
             self.pending.insert(self.rng.randint(0, len(self.pending)), (handover.receiver, handover))
         if crash == "told":
@@ -175,6 +177,22 @@ def test_merged_ids_have_the_rows_of_one_customer_whatever_happens_on_the_way(da
     assert found.visible() == expected(data)
     assert found.refused >= {link.event_id.encode() for link in resolve_links(data.links).refused}
     assert found.refused <= {link.event_id.encode() for link in data.links if in_a_cycle(link, data.links)}
+
+
+@given(inputs(), st.integers(0, 2**32), st.integers(1, 3))
+@settings(max_examples=400, deadline=None)
+def test_with_a_bound_on_conversions_merged_ids_have_the_rows_of_what_was_taken(
+    data: Input, seed: int, cap: int
+) -> None:
+    """Each id has room of its own; what one has taken, the survivor takes; everything else was refused, aloud."""
+    config = replace(CONFIG, max_conversions=cap)
+    found = network(data, seed, config)
+    found.run()
+    taken = {e.event_id for raw in found.journeys.values() for e in Journey.from_bytes(raw).events}
+    counted = Input(data.touches, [(who, e) for who, e in data.events if e.event_id in taken], data.links)
+
+    assert found.visible() == expected(counted, config)
+    assert {e.event_id for _, e in data.events} <= taken | found.excess
 
 
 @given(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attribution.attribute import Attributor
-from attribution.batch import attribute_all
+from attribution.batch import admitted, attribute_all
 from attribution.config import DAY_US, AttributionConfig
 from attribution.journey import Journey
 from attribution.journey_bytes import append_touches
@@ -145,6 +145,67 @@ def test_any_chunking_and_a_replay_of_everything_write_the_same_rows(
 
     assert rows.visible() == batch(events, CONFIG)
     assert (journey.rev, journey.to_bytes()) == (rev, raw)
+
+
+@given(histories, st.integers(1, 3), st.sampled_from((8, 1_000)), st.integers(1, 4))
+@settings(max_examples=400, deadline=None)
+def test_with_a_bound_on_conversions_the_rows_are_the_batch_over_what_was_not_refused(
+    history: tuple[list[Touch | ConversionEvent], list[Touch | ConversionEvent], list[Touch | ConversionEvent]],
+    cap: int,
+    retention_days: int,
+    chunk: int,
+) -> None:
+    """At every moment, in any order, in any epochs: an event is in the rows or refused, and what is taken stays."""
+    config = replace(CONFIG, max_conversions=cap, conversion_retention_us=retention_days * DAY_US)
+    _, arrivals, again = history
+    journey, rows, attributor = Journey(), Rows(), Attributor(config)
+    seen: list[Touch | ConversionEvent] = []
+    refused: list[ConversionEvent] = []
+    for i in range(0, len(events := [*arrivals, *again]), chunk):
+        touches_, conversions = split(events[i : i + chunk])
+        applied = journey.apply(touches_, conversions, config)
+        for conversion in applied.affected:
+            rows.write(attributor.attribute(journey, conversion))
+        journey = Journey.from_bytes(journey.to_bytes())
+        seen += [e for e in events[i : i + chunk] if e not in applied.late_conversions]
+        refused += applied.excess_conversions
+        touches_, conversions = split(seen)
+        taken = admitted(conversions, config)
+
+        assert sorted(refused) == sorted(e for e in conversions if e not in taken)
+        assert journey.events == sorted(set(taken))
+        assert rows.visible() == batch([*touches_, *taken], config)
+
+
+@given(st.lists(st.integers(0, 2_000), min_size=1, max_size=40), st.integers(1, 4))
+@settings(max_examples=200, deadline=None)
+def test_what_was_taken_under_the_bound_is_taken_again_in_the_order_of_event_time(days: list[int], cap: int) -> None:
+    """A replay of the facts refuses nothing, and no more than the bound lie within any retention."""
+    config = replace(CONFIG, max_conversions=cap)
+    retention_us = config.conversion_retention_us
+    events = [
+        ConversionEvent(START + day * DAY_US, f"k{i}", "purchase", "", 1, "USD", "completed", "")
+        for i, day in enumerate(days)
+    ]
+    taken = admitted(events, config)
+
+    assert admitted(sorted(taken), config) == sorted(taken)
+    for event in taken:
+        assert sum(event.at_us - retention_us <= e.at_us <= event.at_us for e in taken) <= cap
+
+
+def test_room_for_conversions_comes_back_when_the_oldest_are_past_their_retention() -> None:
+    """Without any pruning in between, and a known event needs no room."""
+    config = replace(CONFIG, max_conversions=2)
+    first, second, third, later = (
+        ConversionEvent(START + day * DAY_US, f"k{day}", "purchase", "", 1, "USD", "completed", "")
+        for day in (0, 1, 2, 401)
+    )
+    journey = Journey()
+    applied = journey.apply([], [first, second, third, first], config)
+    assert applied.excess_conversions == [third]
+    assert [c.conversion_id for c in applied.affected] == ["k0", "k1"]
+    assert not journey.apply([], [later], config).excess_conversions
 
 
 @given(histories)

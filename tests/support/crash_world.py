@@ -82,6 +82,7 @@ class World:
     script: Script
     crashes: frozenset[int] = frozenset()
     lost_answers: frozenset[int] = frozenset()
+    config: AttributionConfig = CONFIG
     committed: dict[TP, int] = field(default_factory=dict)
     changelog: dict[int, list[dict[bytes, bytes | None]]] = field(default_factory=dict)
     stores: dict[int, tuple[int, dict[bytes, bytes]]] = field(default_factory=dict)
@@ -334,7 +335,7 @@ def _pipeline(protocol: Protocol, life: Life, consumer: ModelConsumer, threads: 
     )
     return protocol.pipeline(
         sources=sources,
-        journeys=JourneyStep(CONFIG, sources, Suppression(b"")),
+        journeys=JourneyStep(life.world.config, sources, Suppression(b"")),
         state=life.state,
         consumer=lambda: cast(Any, consumer),
         write_dead_letters=life.write_dead_letters,

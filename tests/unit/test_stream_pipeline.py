@@ -14,7 +14,6 @@ from faust.types import TP
 
 from attribution.config import AttributionConfig
 from attribution.identity import Link
-from attribution.journey import Journey
 from attribution.merging import Handover
 from schemas.channel_rules import load_channel_rules
 from schemas.codec import Codec, LocalSchemas
@@ -108,7 +107,7 @@ NO_LIMITS = Limits(max_ratio=0, max_consecutive=0)
 NO_MORE_THAN_TWO = Limits(max_ratio=0, max_consecutive=2)
 
 
-def pipeline(parts: Parts, limits: Limits) -> Pipeline:
+def pipeline(parts: Parts, limits: Limits, most: int = 1_000) -> Pipeline:
     def codec(kind: Any) -> Codec:
         return Codec(kind, channel_rules=RULES, schemas=SCHEMAS)
 
@@ -120,9 +119,10 @@ def pipeline(parts: Parts, limits: Limits) -> Pipeline:
         Source("e", codec("erasure")),
         "h",
     )
+    config = AttributionConfig(models=("linear",), max_conversions=most)
     return Pipeline(
         sources=sources,
-        journeys=JourneyStep(AttributionConfig(models=("linear",), max_conversions=3), sources, Suppression(b"secret")),
+        journeys=JourneyStep(config, sources, Suppression(b"secret")),
         state=lambda _: parts,
         consumer=lambda: parts,
         write_dead_letters=parts.write_dead_letters,
@@ -140,9 +140,9 @@ def epoch(*records: Record) -> Epoch:
     return Epoch(0, chunks, {tp: found[0].offset for tp, found in chunks.items()})
 
 
-async def run(parts: Parts, *epochs: Epoch, limits: Limits = NO_LIMITS) -> list[BaseException]:
+async def run(parts: Parts, *epochs: Epoch, limits: Limits = NO_LIMITS, most: int = 1_000) -> list[BaseException]:
     errors: list[BaseException] = []
-    line = pipeline(parts, limits)
+    line = pipeline(parts, limits, most)
     for found in epochs:
         await line.run(found, errors.append)
     while others := asyncio.all_tasks() - {asyncio.current_task()}:
@@ -184,21 +184,22 @@ async def test_broken_and_late_records_become_dead_letters_and_no_facts() -> Non
     assert [r.record.offset for r in parts.batches[1].rejected] == [2, 1]
 
 
-async def test_a_conversion_older_than_a_full_journey_becomes_a_dead_letter_and_no_fact() -> None:
-    """It is in time, but the customer has newer ones, as many as are kept: told with its own reason and way out."""
+async def test_conversions_beyond_the_bound_become_dead_letters_with_a_way_out_and_no_facts() -> None:
+    """Also of an id with links; what is known is taken again, and nothing names the customer."""
     parts = Parts()
-    full = epoch(*(order(i, f"k{i}", f"2026-10-0{i + 2}T00:00:00Z") for i in range(3)))
-    errors = await run(
-        parts, full, epoch(order(3, "old", "2026-10-01T00:00:00Z"), order(4, "k5", "2026-10-09T00:00:00Z"))
-    )
+    await run(parts, epoch(*(order(i, f"k{i}", f"2026-10-0{i + 1}T00:00:00Z") for i in range(4))), most=2)
+    linked = epoch(record("i", 0, **LINK), *(order(i, f"k{i - 4}", f"2026-10-0{i - 3}T00:00:00Z") for i in range(4, 8)))
+    await run(parts, linked, most=2)
 
-    assert not errors
-    (refused,) = parts.batches[1].rejected
-    assert (refused.reason, refused.record.offset) == ("too_many_conversions", 3)
-    assert "ATTRIBUTION_MAX_CONVERSIONS" in refused.detail
-    assert [e.event_id for e in parts.batches[1].conversions] == ["k5"]
-    assert [c.conversion.conversion_id for _, c in parts.batches[1].credits] == ["k5"]
-    assert [e.event_id for e in Journey.from_bytes(parts.stored[b"ada"]).events] == ["k1", "k2", "k5"]
+    for batch, offsets in zip(parts.batches, ([2, 3], [6, 7]), strict=True):
+        assert [c.conversion.conversion_id for _, c in batch.credits] == ["k0", "k1"]
+        assert [e.event_id for e in batch.conversions] == ["k0", "k1"]
+        assert [(r.reason, r.field, r.record.offset) for r in batch.rejected] == [
+            ("too_many_conversions", "customer_id", offset) for offset in offsets
+        ]
+        assert "has 2 conversions" in batch.rejected[0].detail
+        assert "ATTRIBUTION_MAX_CONVERSIONS" in batch.rejected[0].detail
+        assert "ada" not in batch.rejected[0].detail
 
 
 async def test_a_failure_at_any_step_stops_before_the_commit() -> None:

@@ -38,6 +38,7 @@ def test_the_environment_reaches_the_core(monkeypatch: pytest.MonkeyPatch) -> No
         ("ATTRIBUTION_HALF_LIFE_DAYS", "nan", "=7"),
         ("ATTRIBUTION_CUSTOM_WEIGHTS", "1,2", "three weights"),
         ("ATTRIBUTION_MAX_TOUCHPOINTS", "1", "=1000"),
+        ("ATTRIBUTION_MAX_CONVERSIONS", "0", "=1000"),
     ],
 )
 def test_a_wrong_value_is_told_with_field_value_and_example(
@@ -51,3 +52,10 @@ def test_a_wrong_value_is_told_with_field_value_and_example(
 
     assert name in text
     assert words in text
+
+
+def test_a_parameter_that_came_later_leaves_the_hashes_of_older_runs_as_they_were() -> None:
+    """A run described before there was a bound on conversions can still be computed again."""
+    assert AttributionConfig().config_hash() == AttributionConfig(max_conversions=1_000).config_hash()
+    assert AttributionConfig(max_conversions=999).config_hash() != AttributionConfig().config_hash()
+    assert AttributionConfig(models=("linear",)).config_hash() == "7372cb40c02d"
