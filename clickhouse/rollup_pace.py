@@ -1,8 +1,8 @@
 """How often the roller may work: at once when little is to do, a bounded share of the time when it is dear.
 
-Two kinds of passes. *Quick* ones, over the sums by conversion day of hot days, follow each other after their own length
-while they are cheap, and take at most ``share`` of the time when they are not. *Full* ones, over everything, come every
-``full_every_s``, later when they would take more than ``share`` of the time.
+Two kinds of passes. *Quick* ones, over the sums by conversion day of hot days, follow each other after their own
+length: on a busy machine they mostly wait for their turn, and a longer pause would make the sums late for nothing.
+*Full* ones, over everything, come every ``full_every_s``, later when they would take more than ``share`` of the time.
 
 Pure; seconds.
 """
@@ -14,17 +14,16 @@ from typing import Final
 
 #: A full pass should not take longer than that: the newest day waits for its end.
 _LONG_S: Final = 0.5
-#: A quick pass up to that may follow after its own length: on a busy machine it mostly waits for its turn.
-_CHEAP_S: Final = 0.5
-_CHEAP_SHARE: Final = 0.5
+#: Of the time, quick passes may always take that.
+_QUICK_SHARE: Final = 0.5
 
 
 @dataclass(slots=True)
 class Pace:
     """Which pass is next and when, and how many days a full one may build.
 
-    ``share``: of the time in which passes are at work, 0 < share <= 1, quick and full ones each. ``look_s``: between
-    two looks while nothing is to do. ``full_every_s``: between two full passes while there is something to do.
+    ``share``: of the time in which full passes are at work, 0 < share <= 1; quick ones as well if it is more than half.
+    ``look_s``: between two looks while nothing is to do. ``full_every_s``: between two full passes while there is something to do.
     ``most_days`` and ``fewest_days``: bounds of a full pass.
     """
 
@@ -52,8 +51,7 @@ class Pace:
         """Tells of a quick pass that built so many days in so long; returns how long to wait."""
         if built == 0:
             return self.look_s
-        share = max(self.share, _CHEAP_SHARE) if cost_s <= _CHEAP_S else self.share
-        self._pause_s = cost_s * (1 / share - 1)
+        self._pause_s = cost_s * (1 / max(self.share, _QUICK_SHARE) - 1)
         return self._pause_s
 
     def after_full(self, now_s: float, built: int, cost_s: float) -> float:

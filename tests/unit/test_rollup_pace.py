@@ -15,13 +15,13 @@ pace_of = partial(Pace, look_s=0.2, full_every_s=5.0, most_days=32, fewest_days=
 
 
 @given(COSTS, st.floats(0.01, 1.0))
-def test_quick_passes_take_their_share_at_most_and_half_of_the_time_while_cheap(
+def test_quick_passes_take_their_share_or_half_of_the_time_at_most(
     costs: list[tuple[int, float]], share: float
 ) -> None:
     pace = pace_of(share)
     for built, cost in costs:
         pause = pace.after_quick(built, cost)
-        most = max(share, 0.5) if cost <= 0.5 else share
+        most = max(share, 0.5)
         assert pause == 0.2 if built == 0 else cost <= most * (cost + pause) + 1e-9
 
 
