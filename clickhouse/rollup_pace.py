@@ -23,7 +23,7 @@ class Pace:
     """Which pass is next and when, and how many days a full one may build.
 
     ``share``: of the time in which full passes are at work, 0 < share <= 1; quick ones as well if it is more than half.
-    ``look_s``: between two looks while nothing is to do. ``full_every_s``: between two full passes while there is something to do.
+    ``look_s``: between two looks while nothing is to do. ``full_every_s``: between two full passes while something is.
     ``most_days`` and ``fewest_days``: bounds of a full pass.
     """
 
