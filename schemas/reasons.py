@@ -57,7 +57,7 @@ REASONS: Final[dict[Reason, str]] = {
     "too_late": "The event is older than the journey still keeps.",
     "identity_cycle": "The link would make an id a former id of itself.",
     "too_many_ids": "The link would give one person more ids than allowed: probably a shared device.",
-    "too_many_conversions": "The customer has as many conversions as a journey keeps: probably a shared id.",
+    "too_many_conversions": "The journey has as many conversions and corrections as it keeps: probably a shared id.",
     "erased": "The customer asked to be forgotten. A drop, not an error.",
 }
 
