@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from clickhouse.client import connect
 from clickhouse.migrate import migrate
@@ -25,6 +26,10 @@ from embedded.clickhouse import ClickHouse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+# No test is timed: a busy machine is no defect.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 #: Markers that open the network to a test.
 _OPEN = ("kafka", "clickhouse", "faults")

@@ -107,8 +107,10 @@ def test_attribution_rows_equal_a_row_by_row_construction(pairs: list[tuple[str,
 @given(PAIRS)
 def test_dirty_days_are_the_days_of_the_attribution_rows(pairs: list[tuple[str, ConversionCredits]]) -> None:
     written = {row["converted_at"].date() for row in attribution_table(pairs).to_pylist()}
+    marked = rows.dirty_day_rows(pairs, run_id=3).select(["day", "unit"]).to_pylist()
 
-    assert rows.dirty_day_rows(pairs, run_id=3).column("day").to_pylist() == sorted(written)
+    assert {row["day"] for row in marked} == written
+    assert len(marked) == len({(row["day"], row["unit"]) for row in marked})
 
 
 @pytest.mark.parametrize("at_us", [-DAY_US, 10**18])
