@@ -1,6 +1,6 @@
 """Records per second and CPU of a restore after a wiped directory, for one or more source trees on the same changelog.
 
-    python bench/restore.py --tree before=/work/main --tree after=. --rounds 3
+    python bench/restore.py --tree before=/path/to/older --tree after=. --rounds 3
 
 A broker of its own gets a changelog of ``--records`` journeys, written through ``PartitionLog`` in transactions of
 ``--epoch`` records per partition: every customer's journey grows touch by touch (``append_touches``), so that later
