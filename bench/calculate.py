@@ -38,6 +38,8 @@ from urllib.parse import urlsplit
 
 import uvloop
 
+from embedded.ports import LOOPBACK, free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -242,9 +244,7 @@ def cpu_s(pid: int | None) -> float:
 @contextmanager
 def server(tree: Path) -> Iterator[tuple[tuple[str, int], int]]:
     """``attribution api`` of a source tree on a free port: where it listens, and its process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        where = free.getsockname()
+    where = (LOOPBACK, free_port())
     environment = os.environ | {"PYTHONPATH": str(tree.resolve())}
     command = [sys.executable, "-P", "-m", "cli", "api", "--port", str(where[1])]
     with tempfile.TemporaryFile() as log, subprocess.Popen(command, env=environment, cwd=tree, stderr=log) as process:

@@ -34,7 +34,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from zlib import crc32
 
 import rocksdict
@@ -215,10 +215,6 @@ class Readable:
         """As the state's own."""
         with self._clock.part("read"):
             return self._get_many(keys)
-
-    def write(self, journeys: Any) -> None:
-        """Not a part of the step."""
-        raise NotImplementedError
 
 
 def name(number: int) -> str:

@@ -2,7 +2,7 @@
 
 The peers and their runner live in another folder (``PEERS``, default ``../shared/peers``): see its README for the
 workload and what is measured. Two workloads: ``small`` (525,000 events, every peer, restore included) and ``long``
-(2,100,000 events of the same customers, the fastest peer). Contestants take turns, round by round. The table is
+(2,100,000 events of the same customers, Kafka Streams). Contestants take turns, round by round. The table is
 printed; records, checks of what ClickHouse holds, and ratios are stored as one JSON document.
 
 Ends with 1 when a run of ours left wrong credits, or did not finish.

@@ -16,10 +16,14 @@ channel_performance_totals     same parameters -> one row, same columns without 
 currencies_in_period           same parameters -> currency, is_converted, is_left_out (for want of a rate, on some
                                days): the other currencies behind that report
 spend_through                  end: date -> channel, spend_through (date): newest day with spend up to end
-channel_report                 parameters of channel_performance -> channel, has_usable (0: no amount of it had a
-                               rate, so no sums), conversions, revenue_micros, spend_micros, touchpoints, converted
-                               and left_out (lists of other currencies), spend_through (date or None): the three
-                               queries above in one read
+report_state                   none -> one row: run_id, rates and spend (numbers that change with them), days and
+                               builds (lists: the days of the run, and a number each that changes when it is built)
+report_credits                 run_id, days: list of date, model, currency, conversion_type, fx_max_age_days
+                               -> day, channel, has_usable (0: no amount had a rate, so no sums), conversions,
+                               revenue_micros, touchpoints, converted and left_out (lists of other currencies)
+report_credits_touch           the same, start and end: date (of the touches) -> the same, by conversion day
+report_spend                   start, end, currency, fx_max_age_days -> channel, has_usable, spend_micros, converted,
+                               left_out, spend_through (date)
 report_version                 none -> version: a number that differs when what reports over rollups read may differ
 results_by_customer            customer_id: str, model: str ("" = all), limit: int (credits)
                                -> the columns of the view ``credits``: run_id, model, conversion_id, customer_id,

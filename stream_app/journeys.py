@@ -26,8 +26,8 @@ from stream_app.links import refused as refused_links
 from stream_app.suppression import Suppression, pack, state_key, unpack
 
 
-class State(Protocol):
-    """Journeys of one partition: local store and changelog."""
+class ReadableState(Protocol):
+    """Journeys of one partition, as the step reads them."""
 
     @property
     def erased(self) -> dict[bytes, bytes]:
@@ -36,6 +36,10 @@ class State(Protocol):
 
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Bytes per customer."""
+
+
+class State(ReadableState, Protocol):
+    """Journeys of one partition: local store and changelog."""
 
     def write(self, journeys: Mapping[bytes, bytes | None]) -> None:
         """Changelog first, awaited, then the local store."""
@@ -67,7 +71,7 @@ class PartitionResult:
 class _Reader:
     """The newest bytes of journeys: of this epoch, else of one that is not stored yet, else of the store."""
 
-    state: State
+    state: ReadableState
     newer: Mapping[bytes, bytes | None]
     changed: Mapping[bytes, bytes | None]
 
@@ -86,11 +90,11 @@ class JourneyStep:
         self._config, self._sources, self._suppression = config, sources, suppression
         self._attribute = Attributor(config).attribute
 
-    def is_erased(self, state: State) -> Callable[[str], bool]:
+    def is_erased(self, state: ReadableState) -> Callable[[str], bool]:
         """Whether a customer of this partition asked to be forgotten."""
         return lambda customer_id: self._suppression.is_erased(customer_id, state.erased)
 
-    def apply(self, events: Decoded, state: State, newer: Mapping[bytes, bytes | None]) -> PartitionResult:
+    def apply(self, events: Decoded, state: ReadableState, newer: Mapping[bytes, bytes | None]) -> PartitionResult:
         """Journeys changed, credits owed, notices for other ids, rejections of what came too late or is refused.
 
         Args:
@@ -191,7 +195,7 @@ class JourneyStep:
             result.erased.append(Erased(customer, digest, at_us, own))
         result.credits = [item for item in result.credits if item[0] not in requests]
 
-    def _older_links(self, events: Decoded, state: State) -> Iterator[Notice]:
+    def _older_links(self, events: Decoded, state: ReadableState) -> Iterator[Notice]:
         """An erasure that overtook a link: the other id is the person who asked, unless the link is younger."""
         pairs = [(e.customer_id, e.previous_id, e.occurred_at_us) for e in events.links_of_erased]
         pairs += [
