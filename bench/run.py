@@ -1,8 +1,9 @@
 """``make bench``: this worker and its peers on the same broker and bytes, in one run.
 
 The peers and their runner live in another folder (``PEERS``, default ``../shared/peers``): see its README for the
-workload and what is measured. Two workloads: ``small`` (525,000 events, every peer, restore included) and ``long``
-(2,100,000 events of the same customers, Kafka Streams). Contestants take turns, round by round. The table is
+workload and what is measured. Three workloads: ``small`` (525,000 events, every peer, restore included), ``large``
+(2,100,000 events of four times as many customers) and ``long`` (2,100,000 events of the customers of ``small``, so
+journeys four times as long), both beside Kafka Streams. Contestants take turns, round by round. The table is
 printed; records, checks of what ClickHouse holds, and ratios are stored as one JSON document.
 
 Ends with 1 when a run of ours left wrong credits, or did not finish.
@@ -34,16 +35,18 @@ class Workload:
     name: str
     touchpoints: int
     conversions: int
+    customers: int
     peers: tuple[str, ...]
     steps: str
     runs: int
 
 
 FULL = (
-    Workload("small", 500_000, 25_000, ("kafka-streams", "kafka-streams-1t", "quix", "faust"), "throughput,restore", 3),
-    Workload("long", 2_000_000, 100_000, ("kafka-streams", "kafka-streams-1t"), "throughput", 3),
+    Workload("small", 500_000, 25_000, 100_000, ("kafka-streams", "kafka-streams-1t", "quix", "faust"), "throughput,restore", 3),
+    Workload("large", 2_000_000, 100_000, 400_000, ("kafka-streams", "kafka-streams-1t"), "throughput", 3),
+    Workload("long", 2_000_000, 100_000, 100_000, ("kafka-streams", "kafka-streams-1t"), "throughput", 3),
 )
-QUICK = (Workload("small", 500_000, 25_000, ("kafka-streams-1t", "quix"), "throughput", 1),)
+QUICK = (Workload("small", 500_000, 25_000, 100_000, ("kafka-streams-1t", "quix"), "throughput", 1),)
 
 
 class Runner:
@@ -63,6 +66,7 @@ class Runner:
     def measure(self, load: Workload) -> Outcome:
         """Every contestant, round by round, and the records of exactly these runs."""
         size = ["--touchpoints", str(load.touchpoints), "--conversions", str(load.conversions)]
+        size += ["--customers", str(load.customers)]
         contender = f"{OURS}={sys.executable} {HERE / 'contender.py'}"
         for turn in range(load.runs):
             steps = load.steps if turn == load.runs - 1 else "throughput"
