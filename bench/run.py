@@ -42,7 +42,15 @@ class Workload:
 
 
 FULL = (
-    Workload("small", 500_000, 25_000, 100_000, ("kafka-streams", "kafka-streams-1t", "quix", "faust"), "throughput,restore", 3),
+    Workload(
+        "small",
+        500_000,
+        25_000,
+        100_000,
+        ("kafka-streams", "kafka-streams-1t", "quix", "faust"),
+        "throughput,restore",
+        3,
+    ),
     Workload("large", 2_000_000, 100_000, 400_000, ("kafka-streams", "kafka-streams-1t"), "throughput", 3),
     Workload("long", 2_000_000, 100_000, 100_000, ("kafka-streams", "kafka-streams-1t"), "throughput", 3),
 )
