@@ -1,8 +1,8 @@
-"""The stage tables of one pass of the roller: days are built beside the rollups and swapped in whole.
+"""The stage tables of a turn of the roller: days are built beside the rollups and swapped in whole.
 
 A reader sees each day as it was or as it is, never in between: ``REPLACE PARTITION`` is one step. The stage tables
-have new names in each pass, and whoever takes over the lock drops them first; so a roller that was paused for too long
-cannot swap old sums over newer ones, its next statement fails.
+have new names in each turn (``rollup_turn``), and whoever takes over the lock drops them first; so a roller that was
+paused for too long cannot swap old sums over newer ones, its next statement fails.
 
 Raises like ``clickhouse.queries``.
 """
@@ -43,6 +43,15 @@ class Stages:
         if self._has_touch:
             queries.execute(self._client, "lock_drop", lock=self._touch)
         queries.execute(self._client, "lock_drop", lock=self._day)
+
+    def clear(self) -> None:
+        """Empties them for the next pass."""
+        if self._has_touch:
+            queries.execute(self._client, "lock_drop", lock=self._touch)
+            self._has_touch = False
+        if self._filled:
+            queries.execute(self._client, "rollups_clear_stage", stage=self._day)
+            self._filled.clear()
 
     def build(self, run_id: int, days: list[date]) -> None:
         """Days of a run from all of their credits, for both rollups."""

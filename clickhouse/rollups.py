@@ -26,15 +26,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from clickhouse import queries
 from clickhouse.errors import LockHeld, SinkUnavailable, StoreError
-from clickhouse.locks import table_lock
 from clickhouse.rollup_pace import Pace
-from clickhouse.rollup_stages import Stages
+from clickhouse.rollup_turn import Turn
 from clickhouse.rollup_units import WHOLE_DAY, DayUnits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clickhouse_connect.driver.client import Client
+
+    from clickhouse.rollup_stages import Stages
 
 LOCK: Final = "rollup_lock"
 #: Longest time from a mark's stamp to its being visible.
@@ -46,6 +47,9 @@ _BY_DAY: Final = [1]
 _BOTH: Final = [1, 2]
 #: More changed minutes than this are no cheaper than the day.
 _MOST_UNITS: Final = 200
+#: Between two records of what quick passes have brought up to date: each is a statement, and an older one stays true.
+_RECORD_EVERY_US: Final = 500_000
+_NEVER_US: Final = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class _Dirty(NamedTuple):
     mark_us: int
     built_us: int
     seen_us: int
+    #: (unit, mark), newest first, one more than ``_MOST_UNITS`` at most: see ``rollups_dirty``.
+    marks: list[tuple[int, int]]
     is_due: bool
 
     @property
@@ -91,6 +97,8 @@ class Roller:
         #: Days whose sums by touch day this roller has left behind; what another one has left becomes due by itself.
         self._behind: set[tuple[int, date]] = set()
         self._is_busy = False
+        self._turn: Turn | None = None
+        self._recorded_us = 0
 
     def run_once(self, *, most_days: int | None = None, is_quick: bool = False) -> list[tuple[int, date]]:
         """Builds dirty days: the newest of the active run first, then those that were built the longest ago.
@@ -107,17 +115,10 @@ class Roller:
             SinkUnavailable: ClickHouse does not answer; call again.
             SinkRejected: ClickHouse refuses; also when this roller was paused so long that another took over.
         """
-        if not self._is_busy and not any(row.is_due for row in self._listed()):
-            return []
-        with table_lock(self._client, LOCK, stale_after_s=self._stale_after_s, wait_s=0.0):
-            try:
-                built = self._pass(min(most_days or self._days_per_pass, self._days_per_pass), is_quick=is_quick)
-            except BaseException:
-                self._hot.clear()
-                raise
-        self._is_busy = bool(built)
-        self._before = self._before.union(built) if is_quick else frozenset(built)
-        return built
+        try:
+            return self._next(most_days or self._days_per_pass, is_quick=is_quick)
+        finally:
+            self._end_turn()
 
     def rebuild(self, run_id: int) -> None:
         """Marks every day of a run, for the next passes to build."""
@@ -150,6 +151,8 @@ class Roller:
     ) -> None:
         """Passes until ``wait`` says so; what passes by itself (no answer, lock held) is reported and tried again.
 
+        The lock is held from one quick pass to the next while they find something, until a full one is due.
+
         Args:
             wait: waits that many seconds; True ends the loop.
             on_pass: told what a pass has built.
@@ -163,47 +166,68 @@ class Roller:
             SinkRejected: ClickHouse refuses a statement.
         """
         pace = Pace(share, look_s, full_every_s, most_days=self._days_per_pass, fewest_days=HOT_DAYS + 1)
-        while True:
-            built: list[tuple[int, date]] = []
-            began = clock()
-            is_full = pace.is_full_due(began)
-            try:
-                built = self.run_once(most_days=pace.days, is_quick=not is_full)
-            except (SinkUnavailable, LockHeld) as error:
-                on_trouble(error)
-            if built:
-                on_pass(built)
-            now = clock()
-            cost = now - began
-            if wait(pace.after_full(now, len(built), cost) if is_full else pace.after_quick(len(built), cost)):
-                return
+        try:
+            while True:
+                built: list[tuple[int, date]] = []
+                began = clock()
+                is_full = pace.is_full_due(began)
+                try:
+                    if is_full:
+                        self._end_turn()
+                    built = self._next(pace.days, is_quick=not is_full)
+                    if is_full or not built:
+                        self._end_turn()
+                except (SinkUnavailable, LockHeld) as error:
+                    on_trouble(error)
+                if built:
+                    on_pass(built)
+                now = clock()
+                cost = now - began
+                if wait(pace.after_full(now, len(built), cost) if is_full else pace.after_quick(len(built), cost)):
+                    return
+        finally:
+            self._end_turn()
 
-    def _pass(self, most: int, *, is_quick: bool) -> list[tuple[int, date]]:
+    def _next(self, most: int, *, is_quick: bool) -> list[tuple[int, date]]:
+        """A pass, within the turn if there is one; it is left open, but ended by a failure."""
+        if not self._is_busy and not any(row.is_due for row in self._listed()[0]):
+            return []
+        try:
+            turn = self._turn = self._turn or Turn(self._client, lock=LOCK, stale_after_s=self._stale_after_s)
+            built = self._pass(turn, min(most, self._days_per_pass), is_quick=is_quick)
+        except BaseException:
+            self._hot.clear()
+            self._end_turn()
+            raise
+        self._is_busy = bool(built)
+        self._before = self._before.union(built) if is_quick else frozenset(built)
+        return built
+
+    def _end_turn(self) -> None:
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.end()
+
+    def _pass(self, turn: Turn, most: int, *, is_quick: bool) -> list[tuple[int, date]]:
         """One pass under the lock."""
-        (began,) = queries.run(self._client, "rollups_begin")
-        for left_behind in began["left_behind"]:
-            queries.execute(self._client, "lock_drop", lock=left_behind)
-        listed = self._listed()
+        began_us = turn.now_us
+        listed, listed_us = self._listed()
         found = [row for row in listed if row.is_due or (row.key in self._behind and not is_quick)]
         newest = found[:HOT_DAYS]
         dirty = self._quick_ones(newest) if is_quick else _in_turn(found)[:most]
         if not dirty:
             return []
-        stages = Stages(self._client)
         in_both: set[tuple[int, date]] = set()
-        try:
-            stages.create()
-            for run_id in dict.fromkeys(row.run_id for row in dirty):
-                of_run = [row for row in dirty if row.run_id == run_id]
-                in_both |= self._build(stages, of_run, newest, began["now_us"] - GRACE_US, is_quick=is_quick)
-        finally:
-            stages.drop()
+        for run_id in dict.fromkeys(row.run_id for row in dirty):
+            of_run = [row for row in dirty if row.run_id == run_id]
+            in_both |= self._build(turn.stages, of_run, newest, began_us - GRACE_US, is_quick=is_quick)
         self._behind = (self._behind | {row.key for row in dirty}) - in_both
-        if len(found) == len(dirty):
+        if len(found) == len(dirty) and (not is_quick or began_us >= self._recorded_us + _RECORD_EVERY_US):
             is_all = len(in_both) == len(listed)
-            queries.execute(
-                self._client, "rollups_record_pass", ids=_BOTH if is_all else _BY_DAY, as_of_us=began["now_us"]
-            )
+            queries.execute(self._client, "rollups_record_pass", ids=_BOTH if is_all else _BY_DAY, as_of_us=began_us)
+            self._recorded_us = began_us
+        turn.stages.clear()
+        turn.now_us = listed_us
         return [row.key for row in dirty]
 
     def _quick_ones(self, newest: list[_Dirty]) -> list[_Dirty]:
@@ -248,14 +272,8 @@ class Roller:
         held = self._hot.get(row.key)
         if held is None and row.key not in self._before:
             return None
-        rows = queries.run(
-            self._client,
-            "rollups_marks",
-            run_id=row.run_id,
-            day=row.day,
-            after_us=held.read_to_us if held else row.built_us,
-        )
-        marks_us = {mark["unit"]: mark["mark_us"] for mark in rows}
+        after_us = held.read_to_us if held else row.built_us
+        marks_us = {unit: mark_us for unit, mark_us in row.marks if mark_us > after_us}
         return None if WHOLE_DAY in marks_us or len(marks_us) > _MOST_UNITS else marks_us
 
     def _units(self, row: _Dirty) -> DayUnits:
@@ -266,9 +284,18 @@ class Roller:
             del self._hot[next(iter(self._hot))]
         return units
 
-    def _listed(self) -> list[_Dirty]:
-        rows = queries.run(self._client, "rollups_dirty", grace_ms=GRACE_US // 1_000)
-        return [_Dirty(**row) for row in rows]
+    def _listed(self) -> tuple[list[_Dirty], int]:
+        """The days with marks that are not in both sums, and the server's clock; 0 when there are none."""
+        rows = queries.run(
+            self._client,
+            "rollups_dirty",
+            grace_ms=GRACE_US // 1_000,
+            # another roller may have built what this one has not read
+            held_us=min((units.read_to_us for units in self._hot.values()), default=_NEVER_US),
+            most_marks=_MOST_UNITS + 1,
+        )
+        now_us = rows[0]["now_us"] if rows else 0
+        return [_Dirty(**{name: row[name] for name in _Dirty._fields}) for row in rows], now_us
 
 
 def _in_turn(found: list[_Dirty]) -> list[_Dirty]:
