@@ -105,6 +105,11 @@ def explain(
     return found
 
 
+def formula(model: str) -> str:
+    """The formula of a model, by id."""
+    return resolve(model).formula
+
+
 def _explain(
     attributor: Attributor,
     journey: JourneyView,
@@ -172,13 +177,13 @@ def _model(index: int, credits_: ConversionCredits, path: Path, config: Attribut
     order = sorted(range(len(divided)), key=lambda i: -divided[i][1])
     ranks = {position: rank for rank, position in enumerate(order, start=1)}
     handed_out = abs(value) - sum(floor for floor, _ in divided)
-    parts = []
+    roles, parts = path.roles(), []
     for i, (numerator, (floor, _)) in enumerate(zip(numerators, divided, strict=True)):
         extra = int(ranks[i] <= handed_out)
         parts.append(
             Part(
                 position=i + 1,
-                roles=_roles(path, i),
+                roles=tuple(role for role, position in roles.items() if position == i),
                 numbers=_numbers(rule.model_id, path, i, Fraction(numerator, total), config),
                 weight=numerator / total,
                 raw=Fraction(value * numerator, total),
@@ -194,17 +199,6 @@ def _model(index: int, credits_: ConversionCredits, path: Path, config: Attribut
     ):
         raise AssertionError(f"the explanation of {name} does not give the credits of {credits_.conversion}")
     return ModelExplanation(name, rule.model_id, rule.formula, tuple(parts), handed_out)
-
-
-def _roles(path: Path, i: int) -> tuple[str, ...]:
-    places = {
-        "first": 0,
-        "lead": path.lead,
-        "opportunity": path.opportunity,
-        "last_non_direct": path.last_non_direct,
-        "last": len(path) - 1,
-    }
-    return tuple(role for role, position in places.items() if position == i)
 
 
 def _numbers(model_id: str, path: Path, i: int, weight: Fraction, config: AttributionConfig) -> str:

@@ -24,6 +24,18 @@ report_credits                 run_id, days: list of date, model, currency, conv
 report_credits_touch           the same, start and end: date (of the touches) -> the same, by conversion day
 report_spend                   start, end, currency, fx_max_age_days -> channel, has_usable, spend_micros, converted,
                                left_out, spend_through (date)
+analytics_credits              start, end, models: list, currency, conversion_type, bucket ("day", "week", "month" or
+                               ""), by_campaign: 0 or 1 -> of_model, shown (date), rate_day (the epoch for the
+                               reporting currency), of_channel, of_campaign, of_currency, weight, micros (of
+                               of_currency), touches
+analytics_credits_touch        the same by the day of the touch
+analytics_spend                start, end, currency, bucket, by_campaign -> shown, rate_day, of_channel, of_campaign,
+                               of_currency, micros
+analytics_rates                start, end, fx_max_age_days -> published (date), of_currency, units (text, 1e-18)
+explain_history                conversion_id -> rev, customer_id, converted_at, value_micros, currency, is_deleted,
+                               config_hash, emitted_at, models, ids, weights, micros: every row still held, by rev
+explain_config                 none -> config (JSON), config_hash of the active run
+explain_links                  customers: list of ids -> at_us, event_id, previous_id, customer_id
 report_version                 none -> version: a number that differs when what reports over rollups read may differ
 results_by_customer            customer_id: str, model: str ("" = all), limit: int (credits)
                                -> the columns of the view ``credits``: run_id, model, conversion_id, customer_id,
