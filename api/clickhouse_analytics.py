@@ -8,7 +8,6 @@ from math import fsum
 from typing import Any
 
 from api.analytics_store import ConversionFacts, CreditSum, StoredRow, SumKey, Sums, SumsAsked
-from api.rates import Rates
 from api.store import Unavailable
 from attribution.config import config_of
 from attribution.identity import Link, resolve_links
@@ -23,7 +22,7 @@ class ClickHouseAnalytics:
 
     def sums(self, asked: SumsAsked) -> Sums:
         """Credits and spend by what was asked for."""
-        span = {"start": asked.start, "end": asked.end}
+        span = {"start": asked.start, "end": asked.end, "fx_max_age_days": asked.fx_max_age_days}
         groups = {"currency": asked.currency, "bucket": asked.bucket, "by_campaign": int(asked.by_campaign)}
         credit_rows = self._run(
             "analytics_credits_touch" if asked.basis == "touch_day" else "analytics_credits",
@@ -33,42 +32,18 @@ class ClickHouseAnalytics:
             **groups,
         )
         spend_rows = self._run("analytics_spend", **span, **groups)
-        foreign = [r["rate_day"] for r in (*credit_rows, *spend_rows) if r["of_currency"] != asked.currency]
-        rates = self.rates(min(foreign), max(foreign), asked.fx_max_age_days) if foreign else Rates((), 0)
-        left_out: set[str] = set()
-        converted: set[str] = set()
-
-        def amount(row: dict[str, Any]) -> int | None:
-            own = row["of_currency"]
-            micros = rates.convert(row["micros"], own, asked.currency, row["rate_day"])
-            if micros is None:
-                left_out.add(own)
-            elif own != asked.currency:
-                converted.add(own)
-            return micros
-
-        def key(row: dict[str, Any]) -> SumKey:
-            return SumKey(row["shown"], row["of_channel"], row["of_campaign"] if asked.by_campaign else "")
-
-        parts: dict[str, dict[SumKey, list[CreditSum]]] = defaultdict(lambda: defaultdict(list))
+        credits_: dict[str, dict[SumKey, CreditSum]] = defaultdict(dict)
         for row in credit_rows:
-            if (micros := amount(row)) is not None:
-                parts[row["of_model"]][key(row)].append(CreditSum(row["weight"], micros, row["touches"]))
-        spend: dict[SumKey, int] = defaultdict(int)
-        for row in spend_rows:
-            if (micros := amount(row)) is not None:
-                spend[key(row)] += micros
+            if row["has_usable"]:
+                found = CreditSum(row["conversions"], row["revenue_micros"], row["touchpoints"])
+                credits_[row["of_model"]][_key(row)] = total([found])
+        every = (*credit_rows, *spend_rows)
         return Sums(
-            {model: {k: total(some) for k, some in by_key.items()} for model, by_key in parts.items()},
-            dict(spend),
-            tuple(sorted(left_out)),
-            tuple(sorted(converted)),
+            dict(credits_),
+            {_key(row): row["spend_micros"] for row in spend_rows if row["has_usable"]},
+            tuple(sorted({currency for row in every for currency in row["left_out"]})),
+            tuple(sorted({currency for row in every for currency in row["converted"]})),
         )
-
-    def rates(self, start: Any, end: Any, max_age_days: int) -> Rates:
-        """Rates of the days from start to end."""
-        rows = self._run("analytics_rates", start=start, end=end, fx_max_age_days=max_age_days)
-        return Rates([(r["of_currency"], r["published"], int(r["units"])) for r in rows], max_age_days)
 
     def conversion_facts(self, conversion_id: str) -> ConversionFacts | None:
         """Everything that explains a conversion."""
@@ -103,8 +78,12 @@ class ClickHouseAnalytics:
         return sorted(name for name in ids if people.survivor(name) == people.survivor(customer_id))
 
 
+def _key(row: dict[str, Any]) -> SumKey:
+    return SumKey(row["shown"], row["of_channel"], row["campaign"])
+
+
 def total(parts: list[CreditSum]) -> CreditSum:
-    """Several sums as one. Weights to nine decimals: the engine adds them in any order, and a tag must not follow it."""
+    """Several sums as one. Weights to nine decimals: the engine adds in any order, and a tag must not follow it."""
     return CreditSum(
         round(fsum(p.conversions for p in parts), 9),
         sum(p.revenue_micros for p in parts),

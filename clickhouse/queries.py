@@ -25,13 +25,11 @@ report_credits_touch           the same, start and end: date (of the touches) ->
 report_spend                   start, end, currency, fx_max_age_days -> channel, has_usable, spend_micros, converted,
                                left_out, spend_through (date)
 analytics_credits              start, end, models: list, currency, conversion_type, bucket ("day", "week", "month" or
-                               ""), by_campaign: 0 or 1 -> of_model, shown (date), rate_day (the epoch for the
-                               reporting currency), of_channel, of_campaign, of_currency, weight, micros (of
-                               of_currency), touches
+                               ""), by_campaign: 0 or 1, fx_max_age_days -> of_model, shown (date), of_channel,
+                               campaign, has_usable, conversions, revenue_micros, touchpoints, converted, left_out
 analytics_credits_touch        the same by the day of the touch
-analytics_spend                start, end, currency, bucket, by_campaign -> shown, rate_day, of_channel, of_campaign,
-                               of_currency, micros
-analytics_rates                start, end, fx_max_age_days -> published (date), of_currency, units (text, 1e-18)
+analytics_spend                start, end, currency, bucket, by_campaign, fx_max_age_days -> shown, of_channel,
+                               campaign, has_usable, spend_micros, converted, left_out
 explain_history                conversion_id -> rev, customer_id, converted_at, value_micros, currency, is_deleted,
                                config_hash, emitted_at, models, ids, weights, micros: every row still held, by rev
 explain_config                 none -> config (JSON), config_hash of the active run

@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.clickhouse
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
-BLOCKS = [
-    b for b in re.findall(r"```(?:sh|bash)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL) if "curl " in b
-]
+SHELL = re.findall(r"```(?:sh|bash)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+BLOCKS = [block for block in SHELL if "curl " in block]
 #: A failure of any command fails the block, and is shown.
 PRELUDE = 'set -euo pipefail\ncurl() { command curl --fail-with-body --show-error --max-time 20 "$@"; }\n'
 
