@@ -99,11 +99,12 @@ class AnalyticsContract:
                     assert list(sums.converted_currencies) == page.converted_currencies
                     assert list(sums.other_currencies) == page.other_currencies
 
-    def test_buckets_hold_their_days(self, load: Load) -> None:
+    @pytest.mark.parametrize("basis", BASES)
+    def test_buckets_hold_their_days(self, load: Load, basis: Basis) -> None:
         store = load(build_facts())
-        by_day = store.sums(asked(bucket="day"))
+        by_day = store.sums(asked(bucket="day", basis=basis))
         for bucket in ("week", "month"):
-            wider = store.sums(asked(bucket=bucket))
+            wider = store.sums(asked(bucket=bucket, basis=basis))
             folded: dict[tuple[date, str], int] = defaultdict(int)
             for key, credit in by_day.credits["linear"].items():
                 back = key.day.weekday() if bucket == "week" else key.day.day - 1
@@ -142,6 +143,11 @@ class AnalyticsContract:
             for part in (campaigns, points["points"]):
                 for name in ("revenue_micros", "spend_micros", "touchpoints"):
                     assert sum(p[name] for p in part) == base[basis]["totals"][name]
+            by_channel: dict[str, int] = defaultdict(int)
+            for point in points["points"]:
+                by_channel[point["channel"]] += point["revenue_micros"]
+            named = {c["channel"]: c["revenue_micros"] for c in base[basis]["channels"]}
+            assert {c: v for c, v in by_channel.items() if v} == {c: v for c, v in named.items() if v}
             total = (await get(store, f"/api/v1/analytics/timeseries?{period}&basis={basis}&group_by=total")).json()
             assert {p["channel"] for p in total["points"]} == {"total"}
             assert len({p["date"] for p in total["points"]}) == len(total["points"])

@@ -7,10 +7,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.config import AttributionConfig, config_of
+from attribution.config import DAY_US, AttributionConfig, config_of
 from attribution.explain import explain
 from attribution.recompute import recomputer
-from attribution.testing import configs, conversion_event_lists, touch_lists
+from attribution.testing import START_US, configs, conversion_event_lists, touch_lists
 from attribution.types import ConversionEvent, Touch
 
 
@@ -69,6 +69,20 @@ def test_the_verdict_of_every_touch_is_its_own(
                 case verdict:
                     assert verdict == "eligible"
                     assert is_inside
+
+
+def test_at_the_edge_of_the_window_a_touch_is_excluded_for_its_channel_and_not_for_its_age() -> None:
+    config = AttributionConfig(lookback_us=DAY_US, exclude_channels=frozenset({"email"}))
+    touches = [(START_US + n, f"t{n}", "Email", "") for n in (-1, 0, DAY_US, DAY_US + 1)]
+    sold = ConversionEvent(START_US + DAY_US, "v", "purchase", "", 5, "USD", "completed", "")
+    explained = explain("v", touches, [sold], config)
+    assert explained is not None
+    assert [t.verdict for t in explained.touches] == [
+        "outside_lookback",
+        "excluded_channel",
+        "excluded_channel",
+        "after_conversion",
+    ]
 
 
 @given(configs())
