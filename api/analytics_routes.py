@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
@@ -12,17 +12,16 @@ from starlette.responses import JSONResponse, Response
 from api import cursor as cursors
 from api import report
 from api.analytics_responses import ChannelReport, CustomerJourney, EarnedCredit, JourneyEvent
-from api.errors import Problem, invalid
+from api.errors import invalid
 from api.freshness import entity_tag, freshness, is_current
-from api.parameters import Cursor, CustomerId, ModelName, model_id, problems
-from api.responses import FieldError, Meta, amount
+from api.parameters import Cursor, CustomerId, ModelName, model_id, model_list, problems
+from api.periods import period
+from api.responses import amount
 from api.services import Injected, Services
 from api.store import Basis, JourneyRow
 from api.store import EarnedCredit as EarnedRow
+from api.tables import meta_headers
 
-DEFAULT_DAYS: Final = 30
-MAX_DAYS: Final = 1_100
-_MAX_MODELS: Final = 20
 _MAX_CREDITS: Final = 50_000
 
 
@@ -66,7 +65,7 @@ def build_router() -> APIRouter:
         channels as CSV. Every answer, 304 too, repeats `meta` in `X-Meta-…` headers.
         """
         as_csv = report.wants_csv(request.headers.get("accept"))
-        start, end = _period(start_date, end_date, services.now().date())
+        start, end = period(start_date, end_date, services.now().date())
         model = model_id(attribution_model or services.settings.default_model)
         money = currency or services.settings.reporting_currency
         meta, page = await services.report(
@@ -83,7 +82,7 @@ def build_router() -> APIRouter:
         asked = (start, end, model, money, conversion_type, basis)
         tag = entity_tag(media_type, asked, (meta.run_id, meta.model_version, page))
         shown = freshness(meta.by(basis), services.now(), model=model, currency=money)
-        headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept", **_meta_headers(shown)}
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept", **meta_headers(shown)}
         if is_current(request.headers.get("if-none-match"), tag):
             return Response(status_code=304, headers=headers)
         channels = [report.channel(row) for row in page.rows]
@@ -135,7 +134,7 @@ def build_router() -> APIRouter:
         With `models`, a touchpoint carries what it earned from each conversion, and a conversion what stayed
         unattributed of it.
         """
-        wanted = _models(models)
+        wanted = model_list(models)
         after = cursors.decode_event(cursor)
         meta = await services.meta()
         rows = await services.call(services.store.journey, customer_id, after, limit + 1)
@@ -151,28 +150,6 @@ def build_router() -> APIRouter:
     return router
 
 
-def _period(start: date | None, end: date | None, today: date) -> tuple[date, date]:
-    last = end or today
-    try:
-        first = start or last - timedelta(days=DEFAULT_DAYS - 1)
-    except OverflowError:
-        raise invalid("end_date", str(last), "is too early; give start_date as well") from None
-    if first > last:
-        reason = f"start_date {first} is after end_date {last}; give a start at or before the end"
-        fields = (("start_date", str(first)), ("end_date", str(last)))
-        raise Problem(422, reason, errors=[FieldError(field=f, value=v, reason=reason) for f, v in fields])
-    if (last - first).days >= MAX_DAYS:
-        raise invalid("start_date", str(first), f"is more than {MAX_DAYS} days before end_date; ask for less")
-    return first, last
-
-
-def _models(text: str | None) -> tuple[str, ...]:
-    names = [name.strip() for name in (text or "").split(",") if name.strip()]
-    if len(names) > _MAX_MODELS:
-        raise invalid("models", text, f"names {len(names)} models; at most {_MAX_MODELS}")
-    return tuple(dict.fromkeys(model_id(name, "models") for name in names))
-
-
 async def _earned(
     services: Services, customer_id: str, models: tuple[str, ...], page: list[JourneyRow]
 ) -> list[EarnedRow]:
@@ -183,11 +160,6 @@ async def _earned(
             "models", ",".join(models), f"gives more than {_MAX_CREDITS} credits; ask for fewer or a smaller limit"
         )
     return earned
-
-
-def _meta_headers(meta: Meta) -> dict[str, str]:
-    plain = meta.model_dump(mode="json", exclude_none=True)
-    return {f"X-Meta-{name.replace('_', '-').title()}": str(value) for name, value in plain.items()}
 
 
 def _events(rows: list[JourneyRow], earned: list[EarnedRow] | None) -> list[JourneyEvent]:

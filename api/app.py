@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import anyio
 from starlette.middleware.gzip import GZipMiddleware
 
-from api import analytics_routes, attribution_routes, data_routes, health_routes
+from api import analytics_routes, attribution_routes, data_routes, explain_routes, health_routes, sums_routes
 from api.clickhouse_store import ClickHouseStore
 from api.docs import TAGS, add_docs
 from api.front import Api
@@ -88,7 +88,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.services = services
-    for room in (attribution_routes, analytics_routes, data_routes, health_routes):
+    for room in (attribution_routes, explain_routes, sums_routes, analytics_routes, data_routes, health_routes):
         app.include_router(room.build_router())
     add_docs(app)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM_BYTES, compresslevel=_GZIP_LEVEL)

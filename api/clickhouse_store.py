@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from math import ceil
 from typing import Any, Final
 
+from api.clickhouse_analytics import ClickHouseAnalytics
 from api.report_days import Asked, ReportDays
 from api.store import (
     FX_MAX_AGE_DAYS,
@@ -38,7 +39,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-class ClickHouseStore:
+class ClickHouseStore(ClickHouseAnalytics):
     """Reads the active run of one database; what it reads of days is kept for ``keep_s`` seconds at most."""
 
     def __init__(self, settings: ClickHouseSettings, *, keep_s: float = 30.0) -> None:

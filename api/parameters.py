@@ -18,6 +18,9 @@ ModelName: TypeAlias = Annotated[
 Cursor: TypeAlias = Annotated[str | None, Query(max_length=2_000, description="`next_cursor` of the page before.")]
 
 
+_MAX_MODELS: Final = 20
+
+
 def model_id(name: str, field: str = "attribution_model") -> str:
     """The id of a model or alias.
 
@@ -28,6 +31,18 @@ def model_id(name: str, field: str = "attribution_model") -> str:
         return resolve(name).model_id
     except UnknownModelError as error:
         raise invalid(field, name, f"is not a model; {error.way_out}") from None
+
+
+def model_list(text: str | None) -> tuple[str, ...]:
+    """Model ids of a comma-separated list; none if nothing was given.
+
+    Raises:
+        Problem: 422, one is not a model, or there are too many.
+    """
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    if len(names) > _MAX_MODELS:
+        raise invalid("models", text, f"names {len(names)} models; at most {_MAX_MODELS}")
+    return tuple(dict.fromkeys(model_id(name, "models") for name in names))
 
 
 async def json_only(request: Request) -> None:

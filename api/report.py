@@ -37,7 +37,7 @@ _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 def channel(row: ChannelRow) -> ChannelPerformance:
     """One channel with its ratios."""
-    sums = _performance(row.conversions, row.revenue_micros, row.spend_micros, row.touchpoints)
+    sums = performance(row.conversions, row.revenue_micros, row.spend_micros, row.touchpoints)
     return ChannelPerformance(channel=row.channel, **sums.model_dump(), spend_through=row.spend_through)
 
 
@@ -46,9 +46,9 @@ def spend_behind(rows: Sequence[ChannelRow], end: date) -> list[str]:
     return sorted(r.channel for r in rows if r.spend_through is not None and r.spend_through < end)
 
 
-def totals(rows: Sequence[ChannelRow]) -> Performance:
+def totals(rows: Sequence[ChannelRow] | Sequence[Performance]) -> Performance:
     """All channels together, unattributed included."""
-    return _performance(
+    return performance(
         fsum(r.conversions for r in rows),
         sum(r.revenue_micros for r in rows),
         sum(r.spend_micros for r in rows),
@@ -56,7 +56,8 @@ def totals(rows: Sequence[ChannelRow]) -> Performance:
     )
 
 
-def _performance(conversions: float, revenue: int, spend: int, touchpoints: int) -> Performance:
+def performance(conversions: float, revenue: int, spend: int, touchpoints: int) -> Performance:
+    """Sums with their ratios."""
     return Performance(
         conversions=conversions,
         revenue=amount(revenue),
@@ -77,10 +78,14 @@ def to_csv(channels: Iterable[ChannelPerformance]) -> str:
     writer.writeheader()
     for row in channels:
         plain = row.model_dump()
-        name = row.channel
-        plain["channel"] = f"'{name}" if name.startswith(_FORMULA_STARTS) else name
+        plain["channel"] = harmless(row.channel)
         writer.writerow(plain)
     return out.getvalue()
+
+
+def harmless(value: object) -> object:
+    """A text that no spreadsheet runs as a formula; other values as they are."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
 
 
 def wants_csv(accept: str | None) -> bool:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
+from api.analytics_store import Analytics
+
 #: By which day credits are summed; spend has one day only. The unattributed row is by conversion day in both.
 Basis: TypeAlias = Literal["conversion_day", "touch_day"]
 
@@ -184,7 +186,7 @@ class Page:
     converted_currencies: list[str] = field(default_factory=list)
 
 
-class Store(Protocol):
+class Store(Analytics, Protocol):
     """Reads over the active run. Calls block; they may come from several threads at once."""
 
     def ping(self) -> None:

@@ -25,6 +25,8 @@ from api.store import (
     TouchCredit,
     Unavailable,
 )
+from api.testing_analytics import MemoryAnalytics
+from attribution.config import AttributionConfig
 from attribution.types import UNATTRIBUTED
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def at(us: int) -> datetime:
 
 
 @dataclass(slots=True)
-class MemoryStore:
+class MemoryStore(MemoryAnalytics):
     """Facts in lists; the answers are computed from them at each call.
 
     ``failure`` is raised by every read while it is set: a dependency that is down.
@@ -71,6 +73,7 @@ class MemoryStore:
     rates: dict[tuple[date, str], Fraction] = field(default_factory=dict)
     read: list[Progress] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
+    config: AttributionConfig = field(default_factory=AttributionConfig)
     is_closed: bool = False
 
     def add_credits(self, customer_id: str, found: ConversionCredits) -> None:

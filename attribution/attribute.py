@@ -122,7 +122,7 @@ class Attributor:
         self._found_anchors: Sequence[Conversion] = ()
         self._no_fallbacks = ("",) * len(found)
         self._lookback_us = config.lookback_us
-        self._exclude = frozenset(name.casefold() for name in config.exclude_channels)
+        self._exclude = config.folded_exclusions
         self._direct = frozenset(name.casefold() for name in config.direct_channels)
 
     def eligible(self, journey: JourneyView, conversion: Conversion) -> tuple[Touch, ...]:
@@ -151,12 +151,16 @@ class Attributor:
             return ConversionCredits(
                 conversion, rev, models, (pseudo,), ((1.0,),) * n, ((value,),) * n, self._no_fallbacks, truncated
             )
+        path = self.path(journey, conversion, touches)
+        weights, micros, fallbacks = self._credits(path, value)
+        return ConversionCredits(conversion, rev, models, touches, weights, micros, fallbacks, truncated)
+
+    def path(self, journey: JourneyView, conversion: Conversion, touches: tuple[Touch, ...]) -> Path:
+        """The eligible touches, at least one, with the places that the models ask for."""
         lead_us, opportunity_us = (
             milestone_times(self._anchors(journey), conversion) if self._reads_milestones else (None, None)
         )
-        path = Path(touches, conversion, direct_channels=self._direct, lead_us=lead_us, opportunity_us=opportunity_us)
-        weights, micros, fallbacks = self._credits(path, value)
-        return ConversionCredits(conversion, rev, models, touches, weights, micros, fallbacks, truncated)
+        return Path(touches, conversion, direct_channels=self._direct, lead_us=lead_us, opportunity_us=opportunity_us)
 
     def _has_lost_touches(self, touches: Sequence[Touch], conversion: Conversion) -> bool:
         """Whether the window begins before the oldest of the newest touches: those in between were dropped."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 DAY_US: Final = 86_400_000_000
 
@@ -57,6 +58,11 @@ class AttributionConfig:
         """How far behind the newest event of a journey a touch may arrive and still count."""
         return self.lookback_us + self.allowed_lateness_us
 
+    @property
+    def folded_exclusions(self) -> frozenset[str]:
+        """``exclude_channels`` as touches are compared with them."""
+        return frozenset(name.casefold() for name in self.exclude_channels)
+
     def config_hash(self) -> str:
         """12 hex digits over all parameters, independent of the order inside sets.
 
@@ -72,6 +78,22 @@ class AttributionConfig:
     def as_dict(self) -> dict[str, object]:
         """Parameters as JSON-ready values."""
         return {k: _plain(v) for k, v in asdict(self).items()}
+
+
+def config_of(plain: Mapping[str, Any]) -> AttributionConfig:
+    """The parameters that ``as_dict`` gave; one that it did not know yet has its default.
+
+    Raises:
+        KeyError: there are none.
+    """
+    read: dict[str, Callable[[Any], Any]] = {
+        "models": tuple,
+        "custom_weights": lambda weights: tuple(Decimal(w) for w in weights),
+        **dict.fromkeys(("exclude_channels", "direct_channels", "reset_on_conversion"), frozenset),
+    }
+    known = {f.name for f in fields(AttributionConfig)}
+    plain = {"models": plain["models"]} | {name: value for name, value in plain.items() if name in known}
+    return AttributionConfig(**{name: read.get(name, int)(value) for name, value in plain.items()})
 
 
 def _plain(value: object) -> object:

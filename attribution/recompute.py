@@ -9,7 +9,7 @@ forgotten before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -30,25 +30,37 @@ def recomputer(
         InvalidParameterError: a parameter of ``config`` cannot be used.
     """
     attribute = Attributor(config).attribute
-    config = replace(config, max_conversions=_UNBOUNDED)
-    unbounded = replace(config, allowed_lateness_us=_UNBOUNDED, conversion_retention_us=_UNBOUNDED)
 
     def recompute(touches: Sequence[Touch], events: Sequence[ConversionEvent]) -> list[ConversionCredits]:
-        if not events:
-            return []
-        journey = Journey()
-        if len(touches) <= config.max_touchpoints:
-            affected: Iterable[Conversion] = journey.apply(touches, events, unbounded).affected
-            return [attribute(journey, conversion) for conversion in affected]
         newest: dict[tuple[str, int], ConversionCredits] = {}
-        for touch, event in _steps(touches, events):
-            applied = journey.apply(touch, event, config)
-            for conversion in applied.affected:
-                newest[conversion.conversion_id, conversion.at_us] = attribute(journey, conversion)
-            journey.prune(applied.newest_before_us, config)
+        for journey, conversion in states(touches, events, config):
+            newest[conversion.conversion_id, conversion.at_us] = attribute(journey, conversion)
         return list(newest.values())
 
     return recompute
+
+
+def states(
+    touches: Sequence[Touch], events: Sequence[ConversionEvent], config: AttributionConfig
+) -> Iterator[tuple[Journey, Conversion]]:
+    """The journey as it is whenever a conversion is to be attributed; the last time of each conversion counts.
+
+    The journey changes as the iterator goes on.
+    """
+    if not events:
+        return
+    config = replace(config, max_conversions=_UNBOUNDED)
+    journey = Journey()
+    if len(touches) <= config.max_touchpoints:
+        unbounded = replace(config, allowed_lateness_us=_UNBOUNDED, conversion_retention_us=_UNBOUNDED)
+        for conversion in journey.apply(touches, events, unbounded).affected:
+            yield journey, conversion
+        return
+    for touch, event in _steps(touches, events):
+        applied = journey.apply(touch, event, config)
+        for conversion in applied.affected:
+            yield journey, conversion
+        journey.prune(applied.newest_before_us, config)
 
 
 def _steps(

@@ -24,6 +24,16 @@ report_credits                 run_id, days: list of date, model, currency, conv
 report_credits_touch           the same, start and end: date (of the touches) -> the same, by conversion day
 report_spend                   start, end, currency, fx_max_age_days -> channel, has_usable, spend_micros, converted,
                                left_out, spend_through (date)
+analytics_credits              start, end, models: list, currency, conversion_type, bucket ("day", "week", "month" or
+                               ""), by_campaign: 0 or 1, fx_max_age_days -> of_model, shown (date), of_channel,
+                               campaign, has_usable, conversions, revenue_micros, touchpoints, converted, left_out
+analytics_credits_touch        the same by the day of the touch
+analytics_spend                start, end, currency, bucket, by_campaign, fx_max_age_days -> shown, of_channel,
+                               campaign, has_usable, spend_micros, converted, left_out
+explain_history                conversion_id -> rev, customer_id, converted_at, value_micros, currency, is_deleted,
+                               config_hash, emitted_at, models, ids, weights, micros: every row still held, by rev
+explain_config                 none -> config (JSON), config_hash of the active run
+explain_links                  customers: list of ids -> at_us, event_id, previous_id, customer_id
 report_version                 none -> version: a number that differs when what reports over rollups read may differ
 results_by_customer            customer_id: str, model: str ("" = all), limit: int (credits)
                                -> the columns of the view ``credits``: run_id, model, conversion_id, customer_id,

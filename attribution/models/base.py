@@ -51,6 +51,17 @@ class Path:
     def __len__(self) -> int:
         return len(self.touches)
 
+    def roles(self) -> dict[str, int]:
+        """Position of every role that a touch holds; one touch may hold several."""
+        places = {
+            "first": 0,
+            "lead": self.lead,
+            "opportunity": self.opportunity,
+            "last_non_direct": self.last_non_direct,
+            "last": len(self.touches) - 1,
+        }
+        return {role: position for role, position in places.items() if position is not None}
+
     @property
     def has_milestone(self) -> bool:
         """Whether a lead or an opportunity has a touch to stand on."""

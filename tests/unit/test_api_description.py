@@ -14,7 +14,14 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
-from api import analytics_responses, attribution_responses, data_responses, responses
+from api import (
+    analytics_responses,
+    attribution_responses,
+    data_responses,
+    explain_responses,
+    responses,
+    sums_responses,
+)
 from api.app import create_app
 from api.settings import EXAMPLES, ApiSettings, SettingsError, load_settings
 from api.testing import MemoryOffsets, MemoryStore
@@ -52,6 +59,11 @@ def test_the_endpoints_are_those_promised() -> None:
         ("GET", "/api/v1/attribution/results/{customer_id}"),
         ("GET", "/api/v1/analytics/channel-performance"),
         ("GET", "/api/v1/analytics/customer-journey/{customer_id}"),
+        ("GET", "/api/v1/attribution/compare"),
+        ("GET", "/api/v1/attribution/conversions/{conversion_id}/explain"),
+        ("GET", "/api/v1/analytics/campaign-performance"),
+        ("GET", "/api/v1/analytics/roi"),
+        ("GET", "/api/v1/analytics/timeseries"),
         ("GET", "/api/v1/data/status"),
     }
 
@@ -70,8 +82,9 @@ async def test_the_description_holds_every_route_that_answers() -> None:
     assert served == described
     async with client_of(app) as client:
         for path, method in described:
-            response = await client.request(method, path.replace("{customer_id}", "c"))
-            assert response.status_code not in {404, 405}, path
+            response = await client.request(method, re.sub(r"{\w+}", "c", path))
+            assert response.status_code != 405, path
+            assert "Nothing is at" not in response.text, path
 
 
 def test_every_operation_has_a_name_a_tag_and_a_text() -> None:
@@ -107,7 +120,14 @@ def test_every_reference_of_the_description_resolves() -> None:
 
 
 def test_every_example_fits_its_model() -> None:
-    rooms = (responses, analytics_responses, attribution_responses, data_responses)
+    rooms = (
+        responses,
+        analytics_responses,
+        attribution_responses,
+        data_responses,
+        explain_responses,
+        sums_responses,
+    )
     found = [value for room in rooms for value in vars(room).values() if isinstance(value, type)]
     models = {m for m in found if issubclass(m, BaseModel)}
     checked = 0
