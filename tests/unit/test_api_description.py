@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
-from api import analytics_responses, attribution_responses, data_responses, responses
+from api import analytics_responses, attribution_responses, data_responses, ingest_responses, responses
 from api.app import create_app
 from api.settings import EXAMPLES, ApiSettings, SettingsError, load_settings
 from api.testing import MemoryOffsets, MemoryStore
@@ -53,6 +53,11 @@ def test_the_endpoints_are_those_promised() -> None:
         ("GET", "/api/v1/analytics/channel-performance"),
         ("GET", "/api/v1/analytics/customer-journey/{customer_id}"),
         ("GET", "/api/v1/data/status"),
+        ("POST", "/api/v1/data/touchpoints"),
+        ("POST", "/api/v1/data/conversions"),
+        ("POST", "/api/v1/data/spend"),
+        ("POST", "/api/v1/data/identities"),
+        ("POST", "/api/v1/data/erasures"),
     }
 
 
@@ -78,7 +83,7 @@ def test_every_operation_has_a_name_a_tag_and_a_text() -> None:
     names = [op["operationId"] for _, _, op in operations()]
     assert len(set(names)) == len(names)
     for _, _, op in operations():
-        assert re.fullmatch(r"(get|list|calculate)_[a-z_]+", op["operationId"])
+        assert re.fullmatch(r"(get|list|calculate|post)_[a-z_]+", op["operationId"])
         assert op["tags"]
         assert op["summary"]
         assert op["description"]
@@ -107,7 +112,7 @@ def test_every_reference_of_the_description_resolves() -> None:
 
 
 def test_every_example_fits_its_model() -> None:
-    rooms = (responses, analytics_responses, attribution_responses, data_responses)
+    rooms = (responses, analytics_responses, attribution_responses, data_responses, ingest_responses)
     found = [value for room in rooms for value in vars(room).values() if isinstance(value, type)]
     models = {m for m in found if issubclass(m, BaseModel)}
     checked = 0
