@@ -192,6 +192,23 @@ def test_a_derived_channel_is_left_to_the_worker() -> None:
     assert decoded("touchpoint", record).channel == "Paid Search"
 
 
+@pytest.mark.parametrize(
+    ("kind", "row", "key"),
+    [
+        ("conversion", ORDER, b"c"),
+        ("identity", {"event_id": "i", "customer_id": "c", "previous_id": "d", "occurred_at": 1_790_000_000}, b"c"),
+        (
+            "spend",
+            {"event_id": "s", "spend_date": "2026-11-01", "channel": "Email", "cost": 1, "currency": "EUR"},
+            b"Email",
+        ),
+    ],
+)
+def test_the_record_key_is_that_of_the_topic(kind: EventKind, row: dict[str, Any], key: bytes) -> None:
+    (record,) = take(kind, [(1, row)], RULES, NOW_MS).records
+    assert (record.topic, record.key) == (topic_of(kind).topic, key)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.decimals(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
