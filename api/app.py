@@ -11,14 +11,24 @@ from typing import TYPE_CHECKING, Final
 import anyio
 from starlette.middleware.gzip import GZipMiddleware
 
-from api import analytics_routes, attribution_routes, data_routes, explain_routes, health_routes, sums_routes
+from api import (
+    analytics_routes,
+    attribution_routes,
+    data_routes,
+    explain_routes,
+    health_routes,
+    ingest_routes,
+    sums_routes,
+)
 from api.clickhouse_store import ClickHouseStore
 from api.docs import TAGS, add_docs
 from api.front import Api
 from api.guard import Guard
 from api.offsets import KafkaOffsets, OffsetReader
+from api.producer import EventProducer, KafkaProducer
 from api.services import Services
 from api.settings import INPUT_TOPICS, ApiSettings, load_settings
+from schemas.channel_rules import load_channel_rules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -40,6 +50,7 @@ def create_app(
     *,
     store: Store | None = None,
     offsets: OffsetReader | None = None,
+    producer: EventProducer | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> Api:
     """The API.
@@ -48,6 +59,7 @@ def create_app(
         settings: from the environment when left out.
         store: where to read; ClickHouse of the environment when left out.
         offsets: ends of the topics; Kafka of the settings when left out.
+        producer: where events are written; Kafka of the settings when left out.
         now: the clock, aware UTC; the system's when left out.
 
     Raises:
@@ -65,6 +77,8 @@ def create_app(
             cache_s=used.status_cache_s,
             monotonic=time.monotonic,
         ),
+        producer=producer or KafkaProducer(used.kafka_bootstrap_servers, timeout_s=used.produce_timeout_s),
+        channel_rules=load_channel_rules(used.channel_rules),
         now=now or _utc_now,
         monotonic=time.monotonic,
     )
@@ -72,6 +86,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         yield
+        await anyio.to_thread.run_sync(services.producer.close)
         await anyio.to_thread.run_sync(services.offsets.close)
         await anyio.to_thread.run_sync(services.store.close)
 
@@ -88,13 +103,24 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.services = services
-    for room in (attribution_routes, explain_routes, sums_routes, analytics_routes, data_routes, health_routes):
+    rooms = (
+        attribution_routes,
+        explain_routes,
+        sums_routes,
+        analytics_routes,
+        data_routes,
+        ingest_routes,
+        health_routes,
+    )
+    for room in rooms:
         app.include_router(room.build_router())
     add_docs(app)
+    limits = {_CALCULATE_PATH: used.max_calculate_body_bytes}
+    limits |= dict.fromkeys(ingest_routes.BULK_PATHS, used.max_bulk_body_bytes)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM_BYTES, compresslevel=_GZIP_LEVEL)
     app.add_middleware(
         Guard,
-        body_limit=lambda path: used.max_calculate_body_bytes if path == _CALCULATE_PATH else used.max_body_bytes,
+        body_limit=lambda path: limits.get(path, used.max_body_bytes),
         timeout_s=used.request_timeout_s,
     )
     return app

@@ -49,6 +49,7 @@ class Problem(Exception):  # noqa: N818 - the RFC's own word for it
         errors: Sequence[FieldError] = (),
         dependency: str | None = None,
         headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -56,6 +57,7 @@ class Problem(Exception):  # noqa: N818 - the RFC's own word for it
         self.errors = list(errors)
         self.dependency = dependency
         self.headers = dict(headers or {})
+        self.extra = dict(extra or {})  # extension members of the RFC: JSON values
 
 
 def invalid(field: str, value: object, reason: str) -> Problem:
@@ -95,6 +97,7 @@ def respond(problem: Problem, request_id: str) -> Response:
     plain = body.model_dump(mode="json", exclude_none=True, exclude={"errors"})
     if problem.errors:
         plain["errors"] = [_field_error(e) for e in problem.errors]
+    plain |= problem.extra
     # a caller's own text comes back and may hold half a surrogate pair, which UTF-8 cannot carry
     content = json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace")
     return Response(content, problem.status, problem.headers, MEDIA_TYPE)

@@ -6,7 +6,7 @@ every report over rollups: see ``reads``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Annotated, ParamSpec, TypeAlias, TypeVar
@@ -16,9 +16,11 @@ import anyio.to_thread
 from fastapi import Depends, Request
 
 from api.offsets import OffsetReader
+from api.producer import EventProducer, OutRecord
 from api.reads import Joined, Kept
 from api.settings import ApiSettings
 from api.store import Meta, Store
+from attribution.channels import ChannelRules
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,6 +33,8 @@ class Services:
         settings: how long to wait, how many threads, how long to keep reports.
         store: where to read.
         offsets: ends of the topics.
+        producer: where events are written.
+        channel_rules: how the workers derive channels.
         now: the clock.
         monotonic: the clock of durations, seconds.
     """
@@ -41,9 +45,14 @@ class Services:
         store: Store,
         offsets: OffsetReader,
         *,
+        producer: EventProducer,
+        channel_rules: ChannelRules,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
+        self.producer, self.channel_rules = producer, channel_rules
+        # their own threads: an intake waits for Kafka, and reads must not wait for it
+        self._intake_threads = anyio.CapacityLimiter(settings.intake_threads)
         self.settings, self.store, self.offsets, self.now = settings, store, offsets, now
         self._threads = anyio.CapacityLimiter(settings.query_threads)
         self.meta: Joined[Meta] = Joined(lambda: self.call(store.meta))
@@ -55,6 +64,14 @@ class Services:
         return await anyio.to_thread.run_sync(
             partial(function, *args, **kwargs), limiter=self._threads, abandon_on_cancel=True
         )
+
+    async def intake(self, function: Callable[[], T]) -> T:
+        """Run a blocking part of an intake in a thread, at most ``settings.intake_threads`` at once."""
+        return await anyio.to_thread.run_sync(function, limiter=self._intake_threads, abandon_on_cancel=True)
+
+    async def write(self, records: Sequence[OutRecord]) -> dict[int, str]:
+        """Write events; the reasons of those that were not confirmed, by index."""
+        return await self.intake(partial(self.producer.write, records))
 
     async def report(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Meta, T]:
         """A report over rollups with what it stands on: ``read`` is a method of the store, its arguments are hashable.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator
@@ -23,6 +24,11 @@ EXAMPLES: Final = {
     "ATTRIBUTION_API_QUERY_THREADS": "8",
     "ATTRIBUTION_API_MAX_BODY_BYTES": "200000",
     "ATTRIBUTION_API_MAX_CALCULATE_BODY_BYTES": "2000000",
+    "ATTRIBUTION_API_MAX_BULK_BODY_BYTES": "16000000",
+    "ATTRIBUTION_API_MAX_UNPACKED_BYTES": "32000000",
+    "ATTRIBUTION_API_INTAKE_THREADS": "4",
+    "ATTRIBUTION_API_PRODUCE_TIMEOUT_S": "8",
+    "ATTRIBUTION_CHANNEL_RULES": "rules.yaml",
     "ATTRIBUTION_API_KAFKA_TIMEOUT_S": "1",
     "ATTRIBUTION_API_STATUS_CACHE_S": "1",
     "ATTRIBUTION_API_REPORT_KEEP_S": "30",
@@ -62,6 +68,11 @@ class ApiSettings(BaseSettings):
     query_threads: int = Field(default=8, ge=1, le=64)
     max_body_bytes: int = Field(default=200_000, ge=1_000, le=100_000_000)
     max_calculate_body_bytes: int = Field(default=2_000_000, ge=1_000, le=100_000_000)
+    max_bulk_body_bytes: int = Field(default=16_000_000, ge=1_000, le=100_000_000)
+    max_unpacked_bytes: int = Field(default=32_000_000, ge=1_000, le=500_000_000)
+    intake_threads: int = Field(default=4, ge=1, le=64)
+    produce_timeout_s: float = Field(default=8.0, gt=0, le=300)
+    channel_rules: Path | None = Field(default=None, validation_alias=AliasChoices("ATTRIBUTION_CHANNEL_RULES"))
     kafka_timeout_s: float = Field(default=1.0, gt=0, le=60)
     status_cache_s: float = Field(default=1.0, ge=0, le=60)
     report_keep_s: float = Field(default=30.0, ge=0, le=3_600)

@@ -30,10 +30,11 @@ from attribution.config import AttributionConfig
 from attribution.types import UNATTRIBUTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from decimal import Decimal
 
     from api.offsets import Bounds
+    from api.producer import OutRecord
     from attribution.types import ConversionCredits
     from schemas.events import ConversionWireEvent, SpendEvent, TouchpointEvent
 
@@ -280,6 +281,28 @@ class MemoryOffsets:
         if self.reason:
             raise Unavailable("kafka", self.reason)
         return self.bounds
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.is_closed = True
+
+
+@dataclass(slots=True)
+class MemoryProducer:
+    """Records in a list. ``refuse`` says by index and record why one is not confirmed, ``""`` when it is."""
+
+    records: list[OutRecord] = field(default_factory=list)
+    refuse: Callable[[int, OutRecord], str] = lambda _index, _record: ""
+    reason: str = ""
+    is_closed: bool = False
+
+    def write(self, records: Sequence[OutRecord]) -> dict[int, str]:
+        """Keep what is not refused."""
+        if self.reason:
+            return dict.fromkeys(range(len(records)), self.reason)
+        reasons = [self.refuse(index, record) for index, record in enumerate(records)]
+        self.records += [record for record, reason in zip(records, reasons, strict=True) if not reason]
+        return {index: reason for index, reason in enumerate(reasons) if reason}
 
     def close(self) -> None:
         """Remember that it was closed."""

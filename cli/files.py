@@ -15,13 +15,11 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final
 
-if TYPE_CHECKING:
-    from cli.rows import Line
+from schemas.lines import Line, csv_rows, json_rows
 
 _FORMATS: Final = {
     ".csv": "csv",
@@ -80,38 +78,12 @@ def _check_columns(path: Path, found: Iterable[str], columns: Sequence[Sequence[
 def _read_csv(path: Path, columns: Sequence[Sequence[str]]) -> Iterator[Line]:
     # bytes that are no UTF-8 become lone surrogates, which the row check reports with their line
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        try:
-            header = next(reader, [])
-            _check_columns(path, header, columns)
-            before = reader.line_num
-            for values in reader:
-                line, before = before + 1, reader.line_num
-                if not values:
-                    continue
-                if len(values) != len(header):
-                    yield line, f"{len(values)} values for {len(header)} columns"
-                else:
-                    yield line, dict(zip(header, values, strict=True))
-        except csv.Error as error:
-            yield reader.line_num, f"no CSV from here on: {error}"
+        yield from csv_rows(file, lambda header: _check_columns(path, header, columns))
 
 
 def _read_jsonl(path: Path, _columns: Sequence[Sequence[str]]) -> Iterator[Line]:
     with path.open("rb") as file:
-        for line, raw in enumerate(file, 1):
-            if not raw.strip():
-                continue
-            try:
-                row = json.loads(raw, parse_float=Decimal, parse_constant=_refuse_constant)
-            except (ValueError, ArithmeticError, RecursionError) as error:
-                yield line, f"no JSON: {error}"
-                continue
-            yield line, row if isinstance(row, dict) else f"no JSON object but {type(row).__name__}"
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
+        yield from json_rows(file)
 
 
 def _read_parquet(path: Path, columns: Sequence[Sequence[str]]) -> Iterator[Line]:

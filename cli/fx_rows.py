@@ -14,8 +14,9 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from cli.rows import BadRow, Line
+from cli.rows import BadRow
 from clickhouse.fx import FIRST_DAY, LAST_DAY, Rate, check_rate, is_currency
+from schemas.lines import Line
 
 _MONTHS: Final = (
     "January",

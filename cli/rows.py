@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, TypeAlias, TypeVar, get_args
+from typing import Final, NamedTuple, TypeVar, get_args
 
 from attribution.errors import InvalidParameterError
 from attribution.money import MAX_MICROS, to_micros
 from attribution.times import to_us
 from attribution.types import ConversionEvent, Status, Touch
+from schemas.lines import Line
 
 _Event = TypeVar("_Event", Touch, ConversionEvent)
-
-#: A row of a file with its line, or the reason why the line holds no row.
-Line: TypeAlias = tuple[int, "Mapping[str, object] | str"]
 
 _ID: Final = ("event_id", "id")
 _TIME: Final = ("occurred_at", "timestamp")

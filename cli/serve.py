@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
 
         from api.app import create_app
         from api.settings import ApiSettings, SettingsError, explain, load_settings
+        from attribution.channels import ChannelRulesError
 
         try:
             settings = load_settings()
@@ -33,7 +34,7 @@ def register(app: typer.Typer) -> None:
                 settings.model_dump() | {name: value for name, value in given.items() if value is not None}
             )
             application = create_app(settings)
-        except SettingsError as error:
+        except (SettingsError, ChannelRulesError) as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(2) from None
         except ValidationError as error:

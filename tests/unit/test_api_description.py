@@ -19,6 +19,7 @@ from api import (
     attribution_responses,
     data_responses,
     explain_responses,
+    ingest_responses,
     responses,
     sums_responses,
 )
@@ -65,6 +66,11 @@ def test_the_endpoints_are_those_promised() -> None:
         ("GET", "/api/v1/analytics/roi"),
         ("GET", "/api/v1/analytics/timeseries"),
         ("GET", "/api/v1/data/status"),
+        ("POST", "/api/v1/data/touchpoints"),
+        ("POST", "/api/v1/data/conversions"),
+        ("POST", "/api/v1/data/spend"),
+        ("POST", "/api/v1/data/identities"),
+        ("POST", "/api/v1/data/erasures"),
     }
 
 
@@ -91,7 +97,7 @@ def test_every_operation_has_a_name_a_tag_and_a_text() -> None:
     names = [op["operationId"] for _, _, op in operations()]
     assert len(set(names)) == len(names)
     for _, _, op in operations():
-        assert re.fullmatch(r"(get|list|calculate)_[a-z_]+", op["operationId"])
+        assert re.fullmatch(r"(get|list|calculate|post)_[a-z_]+", op["operationId"])
         assert op["tags"]
         assert op["summary"]
         assert op["description"]
@@ -126,6 +132,7 @@ def test_every_example_fits_its_model() -> None:
         attribution_responses,
         data_responses,
         explain_responses,
+        ingest_responses,
         sums_responses,
     )
     found = [value for room in rooms for value in vars(room).values() if isinstance(value, type)]

@@ -1,0 +1,131 @@
+"""From rows to records of Kafka: the rules of the stream, applied before anything is written.
+
+A row is read by ``schemas.aliases`` and ``schemas.normalise``, like a record in the worker. What passes is written
+under canonical names; a channel that was derived is left out again, so that a replay under other rules derives anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from api.producer import OutRecord
+from attribution.channels import ChannelRules
+from schemas.aliases import canonical
+from schemas.codec import Event, EventKind, encode_json
+from schemas.events import SpendEvent
+from schemas.lines import Line
+from schemas.normalise import to_event
+from schemas.records import InvalidRecordError, shown
+from schemas.topics import topic_of
+
+MAX_EVENTS: Final = 10_000
+_encode: Final = msgspec.json.Encoder(decimal_format="number", order="sorted", enc_hook=str).encode
+
+
+class RowError(NamedTuple):
+    """Why a row was not taken. ``at`` counts events from 0, ``line`` lines of the body from 1."""
+
+    at: int
+    line: int
+    event_id: str | None
+    field: str
+    value: object
+    reason: str
+    detail: str
+
+
+class _Checked(NamedTuple):
+    """What the rules read of a record."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of the rows: ``indices[i]`` is the index of the row behind ``records[i]``."""
+
+    records: list[OutRecord] = field(default_factory=list)
+    indices: list[int] = field(default_factory=list)
+    event_ids: list[str] = field(default_factory=list)
+    errors: list[RowError] = field(default_factory=list)
+
+
+def take(kind: EventKind, rows: Sequence[Line], rules: ChannelRules, now_ms: int) -> Taken:
+    """Check every row at the time ``now_ms``; each is in ``records`` or in ``errors``."""
+    taken = Taken()
+    for index, (line, row) in enumerate(rows):
+        if isinstance(row, str):
+            taken.errors.append(RowError(index, line, None, "", None, "undecodable", row))
+            continue
+        fields: dict[str, Any] = {}
+        try:
+            fields = canonical(kind, row)
+            fields.setdefault("event_id", derived_id(kind, fields))
+            event, record = checked(kind, fields, rules, now_ms)
+        except InvalidRecordError as error:
+            event_id = fields.get("event_id")
+            taken.errors.append(
+                RowError(
+                    index,
+                    line,
+                    shown(event_id) if isinstance(event_id, str) else None,
+                    error.field,
+                    fields.get(error.field),
+                    error.reason,
+                    error.detail,
+                )
+            )
+            continue
+        taken.records.append(record)
+        taken.indices.append(index)
+        taken.event_ids.append(event.event_id)
+    return taken
+
+
+def checked(kind: EventKind, fields: dict[str, Any], rules: ChannelRules, now_ms: int) -> tuple[Event, OutRecord]:
+    """The event of canonical fields, and the record that carries it.
+
+    Raises:
+        InvalidRecordError: with the rule that is broken.
+    """
+    topic = topic_of(kind).topic
+    owner = fields.get("customer_id")
+    try:
+        key = owner.encode() if isinstance(owner, str) else None
+        event = to_event(kind, fields, _Checked(topic, 0, 0, now_ms, key, b"", ()), rules)
+        if kind == "touchpoint" and not _has_channel(fields):
+            event.channel = None  # type: ignore[union-attr]  # encoded without it
+        if isinstance(event, SpendEvent):
+            key = event.channel.encode()
+        return event, OutRecord(topic, key, encode_json(event))
+    except UnicodeEncodeError:
+        raise InvalidRecordError("undecodable", "", "holds half a surrogate pair; send UTF-8") from None
+
+
+def derived_id(kind: EventKind, fields: Mapping[str, Any]) -> str:
+    """The id of an event that was sent without one: the same content is the same event.
+
+    Raises:
+        InvalidRecordError: content that JSON cannot carry.
+    """
+    try:
+        content = _encode(dict(fields))
+    except (UnicodeEncodeError, OverflowError, RecursionError, TypeError):
+        raise InvalidRecordError("undecodable", "", "holds a value that JSON in UTF-8 cannot carry") from None
+    return f"{kind}:{hashlib.sha256(content).hexdigest()[:32]}"
+
+
+def _has_channel(fields: Mapping[str, Any]) -> bool:
+    channel = fields.get("channel")
+    return isinstance(channel, str) and bool(channel.strip())
