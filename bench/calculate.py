@@ -72,7 +72,7 @@ def calculate_body(touches: int, models: tuple[str, ...]) -> bytes:
     return json.dumps(body).encode()
 
 
-def request_bytes(host: str, path: str, body: bytes | None, key: str) -> bytes:
+def request_bytes(host: str, path: str, body: bytes | None, key: str = "") -> bytes:
     """The request as it goes over the wire."""
     head = f"{'GET' if body is None else 'POST'} {path} HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\n"
     head += f"X-API-Key: {key}\r\n" if key else ""
@@ -315,6 +315,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tree", action="append", default=[], help="name=folder of a source tree; repeat to compare")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--url", help="a server that runs already")
+    parser.add_argument("--key", default="", help="its API key")
     parser.add_argument("--pid", type=int, help="its process, for CPU")
     parser.add_argument("--engine-pid", type=int, help="the ClickHouse engine, for its CPU")
     parser.add_argument(
@@ -338,7 +339,7 @@ def main() -> None:
     if asked.url:
         parts = urlsplit(asked.url)
         for _ in range(asked.rounds):
-            rows += measure("server", (parts.hostname or "127.0.0.1", parts.port or 80), asked.pid, asked)
+            rows += measure("server", (parts.hostname or "127.0.0.1", parts.port or 80), asked.pid, asked, asked.key)
     else:
         trees = [text.partition("=")[::2] for text in asked.tree or ["here=."]]
         for _ in range(asked.rounds):

@@ -67,20 +67,15 @@ def measure_all(
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the API did not start; end of {log}:\n{tail(log)}")
             time.sleep(0.05)
+        headers = key_header(environment)
         for name, path in _paths(world, customer).items():
-            found.append(
-                measure(name, _over_http(port, key_header(environment), [path]), clients=clients, seconds=seconds)
-            )
+            found.append(measure(name, _over_http(port, headers, [path]), clients=clients, seconds=seconds))
             report(f"{name}: p95 {found[-1].p95:.1f} ms")
         if live:
             with Changes(settings, world) as changes:
                 for name, paths in _live_paths(world).items():
                     before = changes.passes
-                    found.append(
-                        measure(
-                            name, _over_http(port, key_header(environment), paths), clients=clients, seconds=seconds
-                        )
-                    )
+                    found.append(measure(name, _over_http(port, headers, paths), clients=clients, seconds=seconds))
                     report(f"{name}: p95 {found[-1].p95:.1f} ms, {changes.passes - before} days built meanwhile")
     finally:
         stop(process)

@@ -140,10 +140,11 @@ def _notes(supervisor: Supervisor) -> list[str]:
     performance = f"{supervisor.api_url}/api/v1/analytics/channel-performance"
     sql = "SELECT channel, sum(value_micros)/1e6 FROM credits WHERE model='linear' GROUP BY 1 ORDER BY 2 DESC"
     today = time.strftime("%Y-%m-%d", time.gmtime())
+    asked = f"start_date={today}&end_date={today}&attribution_model=linear"
     return [
         f"API docs   {supervisor.api_url}/docs",
         f"Key        KEY=$(attribution key show-local{of_data_dir(supervisor.options.data_dir)})",
-        f"ROI        curl -H \"X-API-Key: $KEY\" '{performance}?start_date={today}&end_date={today}&attribution_model=linear'",
+        f"ROI        curl -H \"X-API-Key: $KEY\" '{performance}?{asked}'",
         f'SQL        curl {supervisor.clickhouse_url}/?database={supervisor.options.database} -d "{sql}"',
     ]
 

@@ -22,6 +22,7 @@ from urllib.parse import urlencode, urlsplit
 from cli.bench_load import Backlog, LoadError, maximum, simulator, summary
 from cli.canaries import CONVERSION_TYPE, Flock, Sightings, Watcher, quantiles, send
 from cli.epoch_log import EpochLog, stages
+from cli.local_key import key_header
 from schemas.topics import topic_of
 
 if TYPE_CHECKING:

@@ -52,8 +52,8 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(2) from None
         if settings.host not in LOOPBACK and not settings.trusted_proxies:
             typer.echo(
-                f"warning: {settings.host} is open to other machines, and keys go there in plain text; put TLS in front "
-                "(deploy/nginx/nginx.conf) and name it in ATTRIBUTION_API_TRUSTED_PROXIES",
+                f"warning: {settings.host} is open to other machines, and keys go there in plain text; put TLS in "
+                "front (deploy/nginx/nginx.conf) and name it in ATTRIBUTION_API_TRUSTED_PROXIES",
                 err=True,
             )
         server = uvicorn.Server(
