@@ -114,9 +114,13 @@ class Gate:
         try:
             _check_scope(access, caller)
             state["services"] = self._services(caller.workspace)
-            with self._throttle.slot(caller.actor):
-                await self._note_ahead(scope, access, caller)
+            self._throttle.begin(caller.actor)
+            try:
+                if access is None or access.is_audited:
+                    await self._note_ahead(scope, access, caller)
                 await self._app(scope, receive, noting_send)
+            finally:
+                self._throttle.end(caller.actor)
         except Exception as error:
             problem = problem_of(error, scope)
             status = status or (500 if problem is None else problem.status)

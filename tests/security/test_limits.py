@@ -31,6 +31,14 @@ async def test_the_rate_limit_is_per_key_and_says_when_to_come_back(world: Any, 
         assert (await two.get(MODELS)).status_code == 200
 
 
+async def test_a_large_limit_is_taken_in_blocks_and_kept_to_the_request(world: Any, open_client: Client) -> None:
+    """Of 400 a minute four are taken at a time; 400 pass, the next does not, and the headers count down one by one."""
+    async with open_client(world.app(rate_limit="400/minute"), world.key()) as client:
+        answers = [await client.get(MODELS) for _ in range(401)]
+    assert [a.status_code for a in answers] == [200] * 400 + [429]
+    assert [int(a.headers["ratelimit-remaining"]) for a in answers[:400]] == list(range(399, -1, -1))
+
+
 async def test_the_quota_counts_besides_the_rate(world: Any, open_client: Client) -> None:
     async with open_client(world.app(rate_limit="100/second", quota="2/day"), world.key()) as client:
         assert [(await client.get(MODELS)).status_code for _ in range(3)] == [200, 200, 429]
