@@ -9,8 +9,10 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
+from accounts.roles import Role, Scope
 from api import cursor as cursors
 from api import report
+from api.access import requires
 from api.analytics_responses import ChannelReport, CustomerJourney, EarnedCredit, JourneyEvent
 from api.errors import invalid
 from api.freshness import entity_tag, freshness, is_current
@@ -40,6 +42,7 @@ def build_router() -> APIRouter:
             **problems(406, 422, 503, 504),
         },
     )
+    @requires(Role.VIEWER)
     async def get_channel_performance(
         request: Request,
         services: Injected,
@@ -86,6 +89,7 @@ def build_router() -> APIRouter:
         if is_current(request.headers.get("if-none-match"), tag):
             return Response(status_code=304, headers=headers)
         channels = [report.channel(row) for row in page.rows]
+        request.state.rows = len(channels)
         if as_csv:
             return Response(
                 report.to_csv(channels),
@@ -115,7 +119,9 @@ def build_router() -> APIRouter:
         responses=problems(422, 503, 504),
         response_model_exclude_none=False,
     )
+    @requires(Role.VIEWER, Scope.CUSTOMERS)
     async def get_customer_journey(
+        request: Request,
         services: Injected,
         customer_id: CustomerId,
         models: Annotated[
@@ -139,6 +145,7 @@ def build_router() -> APIRouter:
         meta = await services.meta()
         rows = await services.call(services.store.journey, customer_id, after, limit + 1)
         page = rows[:limit]
+        request.state.rows = len(page)
         earned = await _earned(services, customer_id, wanted, page) if wanted and page else []
         return CustomerJourney(
             customer_id=customer_id,

@@ -9,26 +9,39 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 import anyio
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
+from accounts.accounts import Accounts
+from accounts.settings import AccountsSettings
+from accounts.workspaces import DEFAULT
 from api import (
     analytics_routes,
     attribution_routes,
+    auth_routes,
     data_routes,
     explain_routes,
     health_routes,
     ingest_routes,
+    key_routes,
     sums_routes,
 )
+from api.access import AccessTable
 from api.clickhouse_store import ClickHouseStore
+from api.credentials import Recognised
 from api.docs import TAGS, add_docs
 from api.front import Api
+from api.gate import Gate, asking
 from api.guard import Guard
 from api.offsets import KafkaOffsets, OffsetReader
 from api.producer import EventProducer, KafkaProducer
+from api.security import Security
 from api.services import Services
 from api.settings import INPUT_TOPICS, ApiSettings, load_settings
+from api.throttle import Throttle
+from api.workspace_services import WorkspaceServices
 from schemas.channel_rules import load_channel_rules
+from schemas.topics import topic_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -52,43 +65,57 @@ def create_app(
     offsets: OffsetReader | None = None,
     producer: EventProducer | None = None,
     now: Callable[[], datetime] | None = None,
+    accounts: Accounts | None = None,
+    others: Callable[[str], tuple[Store, OffsetReader]] | None = None,
 ) -> Api:
     """The API.
 
     Args:
         settings: from the environment when left out.
-        store: where to read; ClickHouse of the environment when left out.
-        offsets: ends of the topics; Kafka of the settings when left out.
-        producer: where events are written; Kafka of the settings when left out.
+        store: where to read the workspace ``default``; ClickHouse of the environment when left out.
+        offsets: ends of that workspace's topics; Kafka of the settings when left out.
+        producer: where events are written, those of every workspace; Kafka of the settings when left out.
         now: the clock, aware UTC; the system's when left out.
+        accounts: who may call; those of the environment when left out.
+        others: store and offsets of another workspace, by its name; of the environment when left out.
 
     Raises:
         SettingsError: a setting cannot be used.
+        UndeclaredRouteError: a route does not say who may call it.
     """
     used = settings or load_settings()
-    services = Services(
-        used,
-        store or ClickHouseStore.from_environment(timeout_s=used.request_timeout_s, keep_s=used.report_keep_s),
-        offsets
-        or KafkaOffsets(
-            used.kafka_bootstrap_servers,
-            INPUT_TOPICS,
-            timeout_s=used.kafka_timeout_s,
-            cache_s=used.status_cache_s,
+    clock = now or _utc_now
+    writes = producer or KafkaProducer(used.kafka_bootstrap_servers, timeout_s=used.produce_timeout_s)
+    rules = load_channel_rules(used.channel_rules)
+
+    def services_of(workspace: str) -> Services:
+        if workspace != DEFAULT and others is not None:
+            reads, ends = others(workspace)
+        else:
+            is_default = workspace == DEFAULT
+            reads = (store if is_default else None) or _store(used, workspace)
+            ends = (offsets if is_default else None) or _offsets(used, workspace)
+        return Services(
+            used,
+            reads,
+            ends,
+            producer=writes,
+            channel_rules=rules,
+            workspace=workspace,
+            now=clock,
             monotonic=time.monotonic,
-        ),
-        producer=producer or KafkaProducer(used.kafka_bootstrap_servers, timeout_s=used.produce_timeout_s),
-        channel_rules=load_channel_rules(used.channel_rules),
-        now=now or _utc_now,
-        monotonic=time.monotonic,
-    )
+        )
+
+    workspaces = WorkspaceServices(services_of)
+    security = Security(lambda: accounts or Accounts(AccountsSettings()), Throttle(used))
+    security.recognised = Recognised(asking(lambda: security, clock), now=clock, monotonic=time.monotonic)
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         yield
-        await anyio.to_thread.run_sync(services.producer.close)
-        await anyio.to_thread.run_sync(services.offsets.close)
-        await anyio.to_thread.run_sync(services.store.close)
+        await anyio.to_thread.run_sync(writes.close)
+        await anyio.to_thread.run_sync(workspaces.close)
+        await anyio.to_thread.run_sync(security.close)
 
     app = Api(
         title="realtime-attribution",
@@ -102,7 +129,7 @@ def create_app(
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    app.state.services = services
+    app.state.settings, app.state.security = used, security
     rooms = (
         attribution_routes,
         explain_routes,
@@ -110,20 +137,51 @@ def create_app(
         analytics_routes,
         data_routes,
         ingest_routes,
+        auth_routes,
+        key_routes,
         health_routes,
     )
     for room in rooms:
         app.include_router(room.build_router())
     add_docs(app)
+    app.state.access = AccessTable(app.routes, public_paths=("/openapi.json",), public_mounts=("/static",))
     limits = {_CALCULATE_PATH: used.max_calculate_body_bytes}
     limits |= dict.fromkeys(ingest_routes.BULK_PATHS, used.max_bulk_body_bytes)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM_BYTES, compresslevel=_GZIP_LEVEL)
+    app.add_middleware(
+        Gate, settings=used, table=app.state.access, security=security, services=workspaces.of, now=clock
+    )
+    if used.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=used.cors_origins,
+            allow_credentials=True,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-API-Key"],
+            expose_headers=["ETag", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After"],
+        )
     app.add_middleware(
         Guard,
         body_limit=lambda path: limits.get(path, used.max_body_bytes),
         timeout_s=used.request_timeout_s,
     )
     return app
+
+
+def _store(settings: ApiSettings, workspace: str) -> Store:
+    return ClickHouseStore.from_environment(
+        timeout_s=settings.request_timeout_s, keep_s=settings.report_keep_s, workspace=workspace
+    )
+
+
+def _offsets(settings: ApiSettings, workspace: str) -> OffsetReader:
+    return KafkaOffsets(
+        settings.kafka_bootstrap_servers,
+        [topic_in(workspace, topic) for topic in INPUT_TOPICS],
+        timeout_s=settings.kafka_timeout_s,
+        cache_s=settings.status_cache_s,
+        monotonic=time.monotonic,
+    )
 
 
 def _utc_now() -> datetime:

@@ -7,8 +7,10 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
+from accounts.roles import Role, Scope
 from api import cursor as cursors
 from api import question
+from api.access import requires
 from api.attribution_responses import Calculation, Model, ModelList, ModelParameter, Result, ResultCredit, ResultPage
 from api.calculation import calculate
 from api.freshness import freshness
@@ -29,7 +31,7 @@ _QUICK_BYTES: Final = 16_384
 async def _calculate_quickly(body: bytes, request: Request) -> Response | None:
     if request.headers.get("content-type") != "application/json":
         return None
-    services: Services = request.app.state.services
+    services: Services = request.state.services
     answer = (
         _read_and_calculate(body, services.settings)
         if len(body) <= _QUICK_BYTES
@@ -48,6 +50,7 @@ def build_router() -> APIRouter:
     router = APIRouter(prefix="/api/v1/attribution", tags=["attribution"])
 
     @router.get("/models", operation_id="list_models", summary="Every attribution model", responses=problems())
+    @requires(Role.VIEWER, audited=False)
     async def list_models(services: Injected) -> ModelList:
         """Ids, rules, formulas and parameters with the values that `calculate` assumes."""
         return ModelList(models=_models(services.settings))
@@ -61,6 +64,7 @@ def build_router() -> APIRouter:
         dependencies=[Depends(json_only)],
     )
     @quick(_calculate_quickly, covers=(json_only, services_of))
+    @requires(Role.VIEWER, audited=False)
     async def calculate_attribution(asked: CalculateIn, services: Injected) -> Response:
         """One conversion under several models, by the same core as the stream; nothing is stored.
 
@@ -76,7 +80,9 @@ def build_router() -> APIRouter:
         summary="Stored credits of a customer's conversions",
         responses=problems(422, 503, 504),
     )
+    @requires(Role.VIEWER, Scope.CUSTOMERS)
     async def list_results(
+        request: Request,
         services: Injected,
         customer_id: CustomerId,
         attribution_model: ModelName = None,
@@ -88,6 +94,7 @@ def build_router() -> APIRouter:
         after = cursors.decode_result(cursor)
         meta = await services.meta()
         rows = await services.call(services.store.results, customer_id, model, after, limit + 1)
+        request.state.rows = len(rows[:limit])
         return ResultPage(
             customer_id=customer_id,
             results=[_result(row) for row in rows[:limit]],

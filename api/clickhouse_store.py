@@ -49,9 +49,9 @@ class ClickHouseStore(ClickHouseAnalytics):
         self._reports = ReportDays(self._run, keep_s=keep_s)
 
     @classmethod
-    def from_environment(cls, *, timeout_s: float, keep_s: float = 30.0) -> ClickHouseStore:
-        """The store that ``CLICKHOUSE_*`` names; no query outlives ``timeout_s``."""
-        settings = ClickHouseSettings()
+    def from_environment(cls, *, timeout_s: float, keep_s: float = 30.0, workspace: str = "default") -> ClickHouseStore:
+        """The workspace's database at the address that ``CLICKHOUSE_*`` names; no query outlives ``timeout_s``."""
+        settings = ClickHouseSettings().of_workspace(workspace)
         bound = max(1, min(settings.send_receive_timeout_s, ceil(timeout_s)))
         return cls(settings.model_copy(update={"send_receive_timeout_s": bound}), keep_s=keep_s)
 

@@ -6,6 +6,8 @@ import asyncio
 
 from fastapi import APIRouter
 
+from accounts.roles import Role
+from api.access import requires
 from api.data_responses import DataStatus, DeadLetterCount, DependencyState, PartitionStatus
 from api.freshness import freshness
 from api.offsets import Bounds
@@ -24,6 +26,7 @@ def build_router() -> APIRouter:
         summary="Offsets, lag and watermark by partition; dead letters by reason",
         responses=problems(503, 504),
     )
+    @requires(Role.VIEWER)
     async def get_data_status(services: Injected) -> DataStatus:
         """Offsets come from the workers' own reports, ends of partitions from Kafka.
 

@@ -8,6 +8,8 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
+from api.access import AccessTable, public
+from api.parameters import problems
 from api.responses import ProblemBody
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ TAGS: Final = [
     {"name": "attribution", "description": "Models, calculations and stored credits."},
     {"name": "analytics", "description": "Channel performance and customer journeys."},
     {"name": "data", "description": "Freshness and completeness."},
+    {"name": "auth", "description": "Sessions, tokens and keys."},
     {"name": "health", "description": "For load balancers and people who wonder."},
 ]
 
@@ -44,12 +47,34 @@ TAGS: Final = [
 def add_docs(app: FastAPI) -> None:
     """Serve ``/docs``, ``/static`` and a description with the problem schema in it."""
 
+    @public
     async def docs_page(request: Request) -> HTMLResponse:  # noqa: ARG001 - the framework's signature
         return HTMLResponse(_PAGE)
 
     app.add_route("/docs", docs_page, include_in_schema=False)
     app.mount("/static", StaticFiles(packages=[("api", "static")]), name="static")
     app.openapi = lambda: describe(app)  # type: ignore[method-assign] # FastAPI's documented way to extend it
+
+
+_SCHEMES: Final = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key `id.secret`, or a JSON Web Token."},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key `id.secret`."},
+    "session": {"type": "apiKey", "in": "cookie", "name": "attribution_session", "description": "Of `login`."},
+}
+
+
+def _add_security(schema: dict[str, Any], table: AccessTable) -> None:
+    """Say of every operation what it asks for, and the three problems that come of it."""
+    schema.setdefault("components", {})["securitySchemes"] = _SCHEMES
+    for method, access in table.all():
+        operation = schema["paths"].get(access.template.replace(":path}", "}"), {}).get(method.lower())
+        if operation is None or access.is_public:
+            continue
+        operation["security"] = [{name: []} for name in _SCHEMES]
+        if access.scope is not None:
+            operation["x-required-scope"] = access.scope.value
+        for status, answer in problems(400, 401, 403, 429, 503).items():
+            operation["responses"].setdefault(str(status), answer)
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -67,5 +92,6 @@ def describe(app: FastAPI) -> dict[str, Any]:
         problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
         parts = problem.pop("$defs", {})
         schema.setdefault("components", {}).setdefault("schemas", {}).update({**parts, "ProblemBody": problem})
+        _add_security(schema, app.state.access)
         app.openapi_schema = schema
     return app.openapi_schema

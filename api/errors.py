@@ -16,22 +16,29 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
+from accounts.errors import AccountsUnavailable
 from api.responses import FieldError, ProblemBody
 from api.store import Unavailable
 
 MEDIA_TYPE: Final = "application/problem+json"
 _URN: Final = "urn:realtime-attribution:problem:"
 _SHOWN_CHARS: Final = 100
+#: Bodies below this path hold passwords and keys: nothing of them is sent back.
+SECRET_PATHS: Final = "/api/v1/auth/"  # noqa: S105 - a path
 
 #: Slug and title by status. Titles are ours, since the standard library's phrases change between Python versions.
 _KINDS: Final = {
     400: ("malformed-request", "Malformed request"),
+    401: ("not-signed-in", "Not signed in"),
+    403: ("not-allowed", "Not allowed"),
     404: ("not-found", "Not found"),
     405: ("method-not-allowed", "Method not allowed"),
     406: ("not-acceptable", "Not acceptable"),
+    409: ("conflict", "Conflict"),
     413: ("body-too-large", "Body too large"),
     415: ("unsupported-media-type", "Unsupported media type"),
     422: ("invalid-input", "Invalid input"),
+    429: ("too-many-requests", "Too many requests"),
     500: ("internal", "Internal error"),
     503: ("dependency-unavailable", "Dependency unavailable"),
     504: ("timeout", "Timeout"),
@@ -107,9 +114,11 @@ def _field_error(error: FieldError) -> dict[str, Any]:
     return error.model_dump(mode="json", exclude_unset=True)
 
 
-def from_validation(error: RequestValidationError) -> Problem:
-    """FastAPI's validation error with each field, its value and the reason."""
+def from_validation(error: RequestValidationError, *, hides_values: bool = False) -> Problem:
+    """FastAPI's validation error with each field, its value and the reason; values may be secrets."""
     errors = [_from_item(item) for item in error.errors()]
+    if hides_values:
+        errors = [FieldError(field=e.field, reason=e.reason) for e in errors]
     fields = ", ".join(dict.fromkeys(e.field for e in errors))
     return Problem(422, f"Invalid input: {fields}.", errors=errors)
 
@@ -132,9 +141,11 @@ def problem_of(error: Exception, scope: Scope) -> Problem | None:
         case Problem():
             return error
         case RequestValidationError():
-            return from_validation(error)
+            return from_validation(error, hides_values=scope["path"].startswith(SECRET_PATHS))
         case Unavailable():
             return unavailable(error)
+        case AccountsUnavailable():
+            return unavailable(Unavailable("accounts", "its database or files cannot be used"))
         case HTTPException():
             detail = {404: f"Nothing is at {scope['path']}.", 405: f"{scope['method']} is not allowed here."}.get(
                 error.status_code, str(error.detail)

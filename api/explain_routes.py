@@ -10,8 +10,10 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Request
 from starlette.responses import JSONResponse, Response
 
+from accounts.roles import Role, Scope
 from api import explain_responses as shown
 from api import responses
+from api.access import requires
 from api.analytics_store import ConversionFacts, StoredRow
 from api.errors import Problem
 from api.freshness import entity_tag, freshness, is_current
@@ -40,6 +42,7 @@ def build_router() -> APIRouter:
             **problems(404, 422, 503, 504),
         },
     )
+    @requires(Role.VIEWER, Scope.CUSTOMERS)
     async def get_explanation(
         request: Request,
         services: Injected,

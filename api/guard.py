@@ -30,6 +30,7 @@ _ALWAYS: Final = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+_HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _API_HEADERS: Final = (*_ALWAYS, (b"content-security-policy", _API_CSP), (b"cache-control", b"no-store"))
 _DOCS_HEADERS: Final = (*_ALWAYS, (b"content-security-policy", _DOCS_CSP), (b"cache-control", b"no-store"))
 _STATIC_HEADERS: Final = (*_ALWAYS, (b"content-security-policy", _DOCS_CSP), (b"cache-control", b"no-cache"))
@@ -65,7 +66,7 @@ class Guard:
                 has_begun = True
                 if not has_failed:
                     limit.reschedule(None)  # a slow reader is no slow answer
-                _add_headers(message, scope["path"], request_id)
+                _add_headers(message, scope, request_id)
             await send(message)
 
         try:
@@ -123,10 +124,13 @@ def _too_large(limit: int) -> Problem:
     )
 
 
-def _add_headers(message: Message, path: str, request_id: str) -> None:
+def _add_headers(message: Message, scope: Scope, request_id: str) -> None:
+    path = scope["path"]
     given: list[tuple[bytes, bytes]] = list(message.get("headers", ()))
     names = {name for name, _ in given}
     ours = _STATIC_HEADERS if path.startswith("/static/") else _DOCS_HEADERS if path == "/docs" else _API_HEADERS
     given += [header for header in ours if header[0] not in names]
     given.append((b"x-request-id", request_id.encode()))
+    if scope.get("scheme") == "https":
+        given.append(_HSTS)
     message["headers"] = given

@@ -9,6 +9,7 @@ import anyio
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
+from api.access import public
 from api.data_responses import DependencyState, Health
 from api.errors import Problem
 from api.parameters import problems
@@ -26,6 +27,7 @@ def build_router() -> APIRouter:
     router = APIRouter(tags=["health"])
 
     @router.get("/health", operation_id="get_health", summary="The API answers", responses=problems())
+    @public
     async def get_health(services: Injected) -> Health:
         """Always 200 while the API itself is alive; `dependencies` says what it would miss."""
         return await _health(services)
@@ -37,6 +39,7 @@ def build_router() -> APIRouter:
         responses=problems(503),
         response_model=Health,
     )
+    @public
     async def get_readiness(services: Injected) -> Response:
         """503 while a required dependency is down. Kafka is not required: every report works without it."""
         health = await _health(services)

@@ -15,6 +15,8 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
+from accounts.roles import Role
+from api.access import requires
 from api.errors import Problem, invalid, shown
 from api.ingest_body import rows_of, unpacked
 from api.ingest_responses import ErasureAccepted, Ingested, RejectedRow
@@ -85,6 +87,7 @@ def build_router() -> APIRouter:
         responses=problems(415, 422, 503, 504),
         dependencies=[Depends(json_only)],
     )
+    @requires(Role.ADMIN)
     async def post_erasure(asked: ErasureRequest, services: Injected) -> ErasureAccepted:
         """Writes the request to its topic; the workers carry it out (docs/corrections.md). Repeating it is harmless."""
         now = services.now()
@@ -108,6 +111,7 @@ def build_router() -> APIRouter:
 
 
 def _endpoint(kind: EventKind) -> Callable[..., Awaitable[JSONResponse]]:
+    @requires(Role.INGESTOR)
     async def post_events(request: Request, services: Injected) -> JSONResponse:
         """JSON (array or `{"events": [...]}`), NDJSON or CSV, plain or gzip.
 

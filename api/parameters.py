@@ -57,13 +57,15 @@ async def json_only(request: Request) -> None:
 
 
 _WORDS: Final = {
-    400: "The body cannot be read as what its headers say.",
-    401: "No write key, or not one of this server's.",
+    400: "The request cannot be read as what its headers say.",
+    401: "No valid credentials.",
+    403: "The credentials do not allow this.",
     404: "Nothing is at this path.",
     406: "None of the accepted media types can be given.",
     413: "The body is too large.",
     415: "The body is of a type that this path does not read.",
     422: "Input that cannot be used; `errors` names each field, its value and the reason.",
+    429: "Too many requests; `Retry-After` says when to come back.",
     500: "Internal error; the server's log has the cause.",
     503: "A dependency does not answer; `dependency` names it.",
     504: "No answer within the time limit.",

@@ -21,6 +21,7 @@ from api.reads import Joined, Kept
 from api.settings import ApiSettings
 from api.store import Meta, Store
 from attribution.channels import ChannelRules
+from schemas.topics import topic_in
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,6 +36,7 @@ class Services:
         offsets: ends of the topics.
         producer: where events are written.
         channel_rules: how the workers derive channels.
+        workspace: whose topics events go to.
         now: the clock.
         monotonic: the clock of durations, seconds.
     """
@@ -47,10 +49,11 @@ class Services:
         *,
         producer: EventProducer,
         channel_rules: ChannelRules,
+        workspace: str = "default",
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
-        self.producer, self.channel_rules = producer, channel_rules
+        self.producer, self.channel_rules, self._workspace = producer, channel_rules, workspace
         # their own threads: an intake waits for Kafka, and reads must not wait for it
         self._intake_threads = anyio.CapacityLimiter(settings.intake_threads)
         self.settings, self.store, self.offsets, self.now = settings, store, offsets, now
@@ -71,7 +74,8 @@ class Services:
 
     async def write(self, records: Sequence[OutRecord]) -> dict[int, str]:
         """Write events; the reasons of those that were not confirmed, by index."""
-        return await self.intake(partial(self.producer.write, records))
+        own = [r._replace(topic=topic_in(self._workspace, r.topic)) for r in records]
+        return await self.intake(partial(self.producer.write, own))
 
     async def report(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Meta, T]:
         """A report over rollups with what it stands on: ``read`` is a method of the store, its arguments are hashable.
@@ -88,8 +92,8 @@ class Services:
 
 
 async def services_of(request: Request) -> Services:
-    """The services of the application; a coroutine, since FastAPI would give a plain function a thread."""
-    services: Services = request.app.state.services
+    """The services of the caller's workspace; a coroutine, since FastAPI would give a plain function a thread."""
+    services: Services = request.state.services
     return services
 
 

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Self, TypeAlias
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+import limits
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from api.store import FX_MAX_AGE_DAYS
@@ -32,6 +34,14 @@ EXAMPLES: Final = {
     "ATTRIBUTION_API_KAFKA_TIMEOUT_S": "1",
     "ATTRIBUTION_API_STATUS_CACHE_S": "1",
     "ATTRIBUTION_API_REPORT_KEEP_S": "30",
+    "ATTRIBUTION_API_INSECURE_DEV": "false",
+    "ATTRIBUTION_API_ALLOWED_HOSTS": "api.example.org,localhost",
+    "ATTRIBUTION_API_CORS_ORIGINS": "https://app.example.org",
+    "ATTRIBUTION_API_TRUSTED_PROXIES": "127.0.0.1",
+    "ATTRIBUTION_API_RATE_LIMIT": "1000/second",
+    "ATTRIBUTION_API_QUOTA": "10000000/day",
+    "ATTRIBUTION_API_RATE_STORAGE": "memory://",
+    "ATTRIBUTION_API_MAX_CONCURRENT": "64",
     "ATTRIBUTION_REPORTING_CURRENCY": "USD",
     "ATTRIBUTION_FX_MAX_AGE_DAYS": "7",
     "ATTRIBUTION_DEFAULT_MODELS": "first_touch,last_touch,linear",
@@ -48,6 +58,12 @@ INPUT_TOPICS: Final = (
     "attribution.spend",
     "attribution.erasures",
 )
+
+
+#: Names of this machine, for itself alone.
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+
+Names: TypeAlias = Annotated[tuple[str, ...], NoDecode]
 
 
 class SettingsError(ValueError):
@@ -76,6 +92,14 @@ class ApiSettings(BaseSettings):
     kafka_timeout_s: float = Field(default=1.0, gt=0, le=60)
     status_cache_s: float = Field(default=1.0, ge=0, le=60)
     report_keep_s: float = Field(default=30.0, ge=0, le=3_600)
+    insecure_dev: bool = False
+    allowed_hosts: Names = ()
+    cors_origins: Names = ()
+    trusted_proxies: Names = ()
+    rate_limit: str = "1000/second"
+    quota: str = ""
+    rate_storage: str = Field(default="memory://", pattern="^(memory|rediss?|redis\\+sentinel|redis\\+cluster)://")
+    max_concurrent: int = Field(default=64, ge=1, le=10_000)
     reporting_currency: str = Field(
         default="USD", pattern="^[A-Z]{3}$", validation_alias=AliasChoices("ATTRIBUTION_REPORTING_CURRENCY")
     )
@@ -95,7 +119,7 @@ class ApiSettings(BaseSettings):
         default="127.0.0.1:9092", min_length=1, validation_alias=AliasChoices("KAFKA_BOOTSTRAP_SERVERS")
     )
 
-    @field_validator("default_models", mode="before")
+    @field_validator("default_models", "allowed_hosts", "cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -106,6 +130,34 @@ class ApiSettings(BaseSettings):
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(resolve(name).model_id for name in value))
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_by_name(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            parts = urlsplit(origin)
+            if (
+                parts.scheme not in {"http", "https"}
+                or not parts.netloc
+                or origin != f"{parts.scheme}://{parts.netloc}"
+            ):
+                raise ValueError(
+                    f"{origin!r} is no origin; name each one, as credentials are sent: scheme://host[:port]"
+                )
+        return value
+
+    @field_validator("rate_limit", "quota")
+    @classmethod
+    def _is_a_limit(cls, value: str) -> str:
+        if value:
+            limits.parse(value)
+        return value
+
+    @model_validator(mode="after")
+    def _open_to_this_machine_only(self) -> Self:
+        if self.insecure_dev and self.host not in LOOPBACK:
+            raise ValueError(f"with insecure_dev nobody is asked who they are, so host={self.host!r} must be 127.0.0.1")
+        return self
 
     @field_validator("default_model")
     @classmethod

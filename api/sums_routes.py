@@ -7,8 +7,10 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from accounts.roles import Role
 from api import cursor as cursors
 from api import report, sums_report
+from api.access import requires
 from api.analytics_responses import Performance
 from api.analytics_store import SumsAsked
 from api.errors import invalid
@@ -60,6 +62,7 @@ def _add_campaigns(router: APIRouter) -> None:
         response_model=CampaignReport,
         responses={**table_responses(_CAMPAIGN_COLUMNS), **problems(406, 422, 503, 504)},
     )
+    @requires(Role.VIEWER)
     async def get_campaign_performance(
         request: Request,
         services: Injected,
@@ -113,6 +116,7 @@ def _add_roi(router: APIRouter) -> None:
         response_model=RoiReport,
         responses={**table_responses(_ROI_COLUMNS), **problems(406, 422, 503, 504)},
     )
+    @requires(Role.VIEWER)
     async def get_roi(
         request: Request,
         services: Injected,
@@ -168,6 +172,7 @@ def _add_timeseries(router: APIRouter) -> None:
         response_model=Timeseries,
         responses={**table_responses(_TIME_COLUMNS), **problems(406, 422, 503, 504)},
     )
+    @requires(Role.VIEWER)
     async def get_timeseries(
         request: Request,
         services: Injected,
@@ -227,6 +232,7 @@ def _add_compare(router: APIRouter) -> None:
         response_model=ModelComparison,
         responses={**table_responses(_COMPARE_COLUMNS), **problems(406, 422, 503, 504)},
     )
+    @requires(Role.VIEWER)
     async def get_model_comparison(
         request: Request,
         services: Injected,

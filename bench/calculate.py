@@ -22,6 +22,7 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import socket
 import statistics
 import subprocess
@@ -38,6 +39,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 
+from cli.local_key import local_key
 from embedded.ports import LOOPBACK, free_port
 
 if TYPE_CHECKING:
@@ -70,9 +72,10 @@ def calculate_body(touches: int, models: tuple[str, ...]) -> bytes:
     return json.dumps(body).encode()
 
 
-def request_bytes(host: str, path: str, body: bytes | None) -> bytes:
+def request_bytes(host: str, path: str, body: bytes | None, key: str = "") -> bytes:
     """The request as it goes over the wire."""
     head = f"{'GET' if body is None else 'POST'} {path} HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\n"
+    head += f"X-API-Key: {key}\r\n" if key else ""
     if body is None:
         return f"{head}\r\n".encode()
     return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
@@ -242,18 +245,24 @@ def cpu_s(pid: int | None) -> float:
 
 
 @contextmanager
-def server(tree: Path) -> Iterator[tuple[tuple[str, int], int]]:
-    """``attribution api`` of a source tree on a free port: where it listens, and its process."""
+def server(tree: Path) -> Iterator[tuple[tuple[str, int], int, str]]:
+    """``attribution api`` of a source tree on a free port: where it listens, its process, and its key if it has one."""
     where = (LOOPBACK, free_port())
-    environment = os.environ | {"PYTHONPATH": str(tree.resolve())}
+    accounts = Path(tempfile.mkdtemp(prefix="calculate-accounts-"))
+    environment = os.environ | {
+        "PYTHONPATH": str(tree.resolve()),
+        "ATTRIBUTION_ACCOUNTS_DIR": str(accounts),
+        "ATTRIBUTION_API_RATE_LIMIT": os.environ.get("ATTRIBUTION_API_RATE_LIMIT", "1000000/second"),
+    }
     command = [sys.executable, "-P", "-m", "cli", "api", "--port", str(where[1])]
     with tempfile.TemporaryFile() as log, subprocess.Popen(command, env=environment, cwd=tree, stderr=log) as process:
         try:
             wait_for(where, process)
-            yield where, process.pid
+            yield where, process.pid, local_key(accounts)
         finally:
             process.terminate()
             process.wait(30)
+            shutil.rmtree(accounts, ignore_errors=True)
 
 
 def wait_for(where: tuple[str, int], process: subprocess.Popen[bytes]) -> None:
@@ -270,11 +279,12 @@ def wait_for(where: tuple[str, int], process: subprocess.Popen[bytes]) -> None:
     raise SystemExit(f"nothing listens at {where}")
 
 
-def measure(tree: str, where: tuple[str, int], pid: int | None, asked: argparse.Namespace) -> list[Figures]:
+def measure(tree: str, where: tuple[str, int], pid: int | None, asked: argparse.Namespace, key: str) -> list[Figures]:
     """All windows on one server, after a warm-up."""
     host = f"{where[0]}:{where[1]}"
     body = calculate_body(asked.touches, tuple(asked.models.split(",")))
-    requests = [request_bytes(host, path, None) for path in asked.get] or [request_bytes(host, CALCULATE, body)]
+    requests = [request_bytes(host, path, None, key) for path in asked.get]
+    requests = requests or [request_bytes(host, CALCULATE, body, key)]
     closed: list[tuple[int, float | None]] = [(n, None) for n in asked.clients or ([] if asked.rate else [8])]
     loads = closed + [(asked.connections, r) for r in asked.rate]
     pids = (pid, asked.engine_pid)
@@ -305,6 +315,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tree", action="append", default=[], help="name=folder of a source tree; repeat to compare")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--url", help="a server that runs already")
+    parser.add_argument("--key", default="", help="its API key")
     parser.add_argument("--pid", type=int, help="its process, for CPU")
     parser.add_argument("--engine-pid", type=int, help="the ClickHouse engine, for its CPU")
     parser.add_argument(
@@ -328,13 +339,13 @@ def main() -> None:
     if asked.url:
         parts = urlsplit(asked.url)
         for _ in range(asked.rounds):
-            rows += measure("server", (parts.hostname or "127.0.0.1", parts.port or 80), asked.pid, asked)
+            rows += measure("server", (parts.hostname or "127.0.0.1", parts.port or 80), asked.pid, asked, asked.key)
     else:
         trees = [text.partition("=")[::2] for text in asked.tree or ["here=."]]
         for _ in range(asked.rounds):
             for name, folder in trees:
-                with server(Path(folder)) as (where, pid):
-                    rows += measure(name, where, pid, asked)
+                with server(Path(folder)) as (where, pid, key):
+                    rows += measure(name, where, pid, asked, key)
     show(rows)
     if asked.json:
         asked.json.write_text(json.dumps([asdict(r) for r in rows], indent=1), encoding="utf-8")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
@@ -20,6 +21,10 @@ MODULES: Final = (
     "store",
     "fx",
     "serve",
+    "key",
+    "user",
+    "workspace",
+    "audit",
     "bench",
 )
 
@@ -32,6 +37,19 @@ def build_app() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
+
+    @app.callback()
+    def root(
+        workspace: Annotated[
+            str,
+            typer.Option(
+                help="Whose database and topics the command works on [env: ATTRIBUTION_WORKSPACE, default: default]."
+            ),
+        ] = "",
+    ) -> None:
+        if workspace:
+            os.environ["ATTRIBUTION_WORKSPACE"] = workspace
+
     for module in MODULES:
         import_module(f"cli.{module}").register(app)
     return app

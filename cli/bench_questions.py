@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cli.bench_live import Changes
 from cli.bench_loop import Measured, measure
+from cli.local_key import key_header
 from clickhouse import queries
 from clickhouse.client import connect
 from embedded.clickhouse import pings
@@ -54,6 +55,8 @@ def measure_all(
         "CLICKHOUSE_URL": settings.url,
         "CLICKHOUSE_DATABASE": settings.database,
         "KAFKA_BOOTSTRAP_SERVERS": f"{LOOPBACK}:1",
+        "ATTRIBUTION_ACCOUNTS_DIR": str(log.parent / "accounts"),
+        "ATTRIBUTION_API_RATE_LIMIT": "",
     }
     command = [sys.executable, "-P", "-m", "cli", "api", "--port", str(port)]
     process = spawn(command, log=log, env=environment)
@@ -64,14 +67,15 @@ def measure_all(
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the API did not start; end of {log}:\n{tail(log)}")
             time.sleep(0.05)
+        headers = key_header(environment)
         for name, path in _paths(world, customer).items():
-            found.append(measure(name, _over_http(port, [path]), clients=clients, seconds=seconds))
+            found.append(measure(name, _over_http(port, headers, [path]), clients=clients, seconds=seconds))
             report(f"{name}: p95 {found[-1].p95:.1f} ms")
         if live:
             with Changes(settings, world) as changes:
                 for name, paths in _live_paths(world).items():
                     before = changes.passes
-                    found.append(measure(name, _over_http(port, paths), clients=clients, seconds=seconds))
+                    found.append(measure(name, _over_http(port, headers, paths), clients=clients, seconds=seconds))
                     report(f"{name}: p95 {found[-1].p95:.1f} ms, {changes.passes - before} days built meanwhile")
     finally:
         stop(process)
@@ -145,7 +149,9 @@ def _queries(world: World, customer: str) -> dict[str, tuple[str, dict[str, Any]
     }
 
 
-def _over_http(port: int, paths: Sequence[str]) -> Callable[[], AbstractContextManager[Callable[[], None]]]:
+def _over_http(
+    port: int, headers: dict[str, str], paths: Sequence[str]
+) -> Callable[[], AbstractContextManager[Callable[[], None]]]:
     """Clients that ask the paths in turn; the turn is shared, so that not all ask the same at once."""
     turn = cycle(paths)
 
@@ -155,7 +161,7 @@ def _over_http(port: int, paths: Sequence[str]) -> Callable[[], AbstractContextM
 
         def ask() -> None:
             path = next(turn)
-            connection.request("GET", path)
+            connection.request("GET", path, headers=headers)
             answer = connection.getresponse()
             body = answer.read()
             if answer.status != http.client.OK:

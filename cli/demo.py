@@ -135,12 +135,16 @@ def _client(supervisor: Supervisor) -> object:
 
 
 def _notes(supervisor: Supervisor) -> list[str]:
+    from cli.local_key import of_data_dir
+
     performance = f"{supervisor.api_url}/api/v1/analytics/channel-performance"
     sql = "SELECT channel, sum(value_micros)/1e6 FROM credits WHERE model='linear' GROUP BY 1 ORDER BY 2 DESC"
     today = time.strftime("%Y-%m-%d", time.gmtime())
+    asked = f"start_date={today}&end_date={today}&attribution_model=linear"
     return [
         f"API docs   {supervisor.api_url}/docs",
-        f"ROI        curl '{performance}?start_date={today}&end_date={today}&attribution_model=linear'",
+        f"Key        KEY=$(attribution key show-local{of_data_dir(supervisor.options.data_dir)})",
+        f"ROI        curl -H \"X-API-Key: $KEY\" '{performance}?{asked}'",
         f'SQL        curl {supervisor.clickhouse_url}/?database={supervisor.options.database} -d "{sql}"',
     ]
 

@@ -39,7 +39,7 @@ def run_checks(data_dir: Path) -> list[Result]:
     from clickhouse.settings import ClickHouseSettings
     from stream_app.settings import WorkerSettings
 
-    worker, store = WorkerSettings(), ClickHouseSettings()
+    worker, store = WorkerSettings(), ClickHouseSettings.of_environment()
     checks: list[tuple[str, Callable[[], Result]]] = [
         ("broker", lambda: _broker(worker)),
         ("topics", lambda: _topics(worker)),
@@ -51,6 +51,7 @@ def run_checks(data_dir: Path) -> list[Result]:
         ("ports", _ports),
         ("workers", lambda: _workers(data_dir)),
         ("core", _core),
+        ("accounts", _accounts),
     ]
     return [_guarded(name, check) for name, check in checks]
 
@@ -63,6 +64,7 @@ def _guarded(name: str, check: Callable[[], Result]) -> Result:
 
 
 _FIXES: Final = {
+    "accounts": "set ATTRIBUTION_ACCOUNTS_DIR or ATTRIBUTION_ACCOUNTS_URL; see docs/security.md",
     "broker": "start a broker (`attribution up`), or set KAFKA_BOOTSTRAP_SERVERS",
     "topics": "run `attribution topics create`",
     "partitioner": "start the broker first; producers need partitioner=murmur2_random",
@@ -95,11 +97,11 @@ def _broker(settings: WorkerSettings) -> Result:
 
 
 def _topics(settings: WorkerSettings) -> Result:
-    from schemas.topics import CUSTOMER_KINDS, load_topics
+    from schemas.topics import CUSTOMER_KINDS, load_topics, topic_in
     from stream_app.topics import partition_counts
 
     counts = partition_counts(_admin(settings))
-    wanted = load_topics()
+    wanted = {topic_in(settings.workspace, name): spec for name, spec in load_topics().items()}
     missing = [name for name in wanted if name not in counts]
     if missing:
         return Result("topics", f"missing: {', '.join(missing)}", _FIXES["topics"])
@@ -203,3 +205,21 @@ def _ports() -> Result:
     usual = {"kafka": KAFKA_PORT, "clickhouse": CLICKHOUSE_PORT, "api": API_PORT}
     used = [f"{name} {port} by {occupant(port)}" for name, port in usual.items() if not is_free(port)]
     return Result("ports", f"in use: {', '.join(used)}" if used else "9092, 8123 and 8000 are free")
+
+
+def _accounts() -> Result:
+    from accounts.accounts import Accounts
+    from accounts.settings import AccountsSettings
+
+    settings = AccountsSettings()
+    if not settings.url.get_secret_value() and not (settings.dir / "accounts.db").exists():
+        return Result("accounts", f"none in {settings.dir} yet; the API makes them at its first start")
+    accounts = Accounts(settings)
+    try:
+        verdict = accounts.audit.verify()
+        if verdict.broken_at:
+            return Result("accounts", f"audit log broken at {verdict.broken_at}", "see: attribution audit verify")
+        keys = sum(key.revoked_at is None for key in accounts.keys.all())
+        return Result("accounts", f"{keys} keys, {verdict.entries} audit entries in one unbroken chain")
+    finally:
+        accounts.close()

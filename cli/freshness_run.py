@@ -22,6 +22,7 @@ from urllib.parse import urlencode, urlsplit
 from cli.bench_load import Backlog, LoadError, maximum, simulator, summary
 from cli.canaries import CONVERSION_TYPE, Flock, Sightings, Watcher, quantiles, send
 from cli.epoch_log import EpochLog, stages
+from cli.local_key import key_header
 from schemas.topics import topic_of
 
 if TYPE_CHECKING:
@@ -234,10 +235,11 @@ def _look_at_rest(stack: Endpoints, flock: Flock, closing: ExitStack) -> Callabl
     asked = urlencode({**days, "attribution_model": _MODEL, "conversion_type": CONVERSION_TYPE})
     connection = http.client.HTTPConnection(urlsplit(stack.api_url).netloc, timeout=10)
     closing.callback(connection.close)
+    headers = key_header(stack.environment)
 
     def look() -> dict[int, int]:
         try:
-            connection.request("GET", f"/api/v1/analytics/channel-performance?{asked}")
+            connection.request("GET", f"/api/v1/analytics/channel-performance?{asked}", headers=headers)
             answer = connection.getresponse()
             body = answer.read()
         except (OSError, http.client.HTTPException):

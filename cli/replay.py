@@ -75,7 +75,7 @@ def _run(request: Request) -> None:
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        base, clickhouse = WorkerSettings(), ClickHouseSettings()
+        base, clickhouse = WorkerSettings(), ClickHouseSettings.of_environment()
     except ValidationError as error:
         _fail(explain(error, WorkerSettings), 2)
     Job(request, base, connect(clickhouse), lambda line: print(line, flush=True)).run()

@@ -113,7 +113,7 @@ def _guarded(question: Callable[[Runs], _Answer]) -> _Answer:
     from stream_app.topics import TopicError
 
     try:
-        return question(Runs(connect(ClickHouseSettings())))
+        return question(Runs(connect(ClickHouseSettings.of_environment())))
     except ValidationError as error:
         _fail(explain(error, ClickHouseSettings), 2)
     except (StoreError, TopicError, RunSettingsError) as error:

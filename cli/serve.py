@@ -18,31 +18,43 @@ def register(app: typer.Typer) -> None:
         port: Annotated[
             int | None, typer.Option(help="Port, 0 for a free one [env: ATTRIBUTION_API_PORT, default 8000].")
         ] = None,
+        insecure_dev: Annotated[
+            bool | None,
+            typer.Option("--insecure-dev", help="Ask nobody for a key: everybody on this machine is an administrator."),
+        ] = None,
     ) -> None:
-        """Serve the HTTP API. It asks for no password: keep it on this machine or behind a proxy that does."""
+        """Serve the HTTP API. Every call needs a key; the first start makes one for this machine's administrator."""
         import uvicorn
         from pydantic import ValidationError
 
+        from accounts.errors import AccountError
         from api.app import create_app
-        from api.settings import ApiSettings, SettingsError, explain, load_settings
+        from api.settings import LOOPBACK, ApiSettings, SettingsError, explain, load_settings
         from attribution.channels import ChannelRulesError
+        from cli.local_key import open_with_local_key
 
         try:
             settings = load_settings()
-            given = {"host": host, "port": port}
+            given = {"host": host, "port": port, "insecure_dev": insecure_dev}
             settings = ApiSettings.model_validate(
                 settings.model_dump() | {name: value for name, value in given.items() if value is not None}
             )
-            application = create_app(settings)
+            accounts = None if settings.insecure_dev else open_with_local_key()
+            application = create_app(settings, accounts=accounts)
+        except AccountError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from None
         except (SettingsError, ChannelRulesError) as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(2) from None
         except ValidationError as error:
             typer.echo(explain(error), err=True)
             raise typer.Exit(2) from None
-        if settings.host not in {"127.0.0.1", "::1", "localhost"}:
+        if settings.host not in LOOPBACK and not settings.trusted_proxies:
             typer.echo(
-                f"warning: {settings.host} is open to other machines, and this API has no authentication", err=True
+                f"warning: {settings.host} is open to other machines, and keys go there in plain text; put TLS in "
+                "front (deploy/nginx/nginx.conf) and name it in ATTRIBUTION_API_TRUSTED_PROXIES",
+                err=True,
             )
         server = uvicorn.Server(
             uvicorn.Config(
@@ -51,6 +63,8 @@ def register(app: typer.Typer) -> None:
                 port=settings.port,
                 access_log=False,
                 server_header=False,
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=list(settings.trusted_proxies),
                 timeout_keep_alive=30,
                 timeout_graceful_shutdown=10,
                 limit_concurrency=500,

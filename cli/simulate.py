@@ -50,6 +50,9 @@ def simulate(
     bootstrap_servers: Annotated[
         str, typer.Option(envvar="KAFKA_BOOTSTRAP_SERVERS", help="Kafka brokers, host:port.")
     ] = "127.0.0.1:9092",
+    workspace: Annotated[
+        str, typer.Option(envvar="ATTRIBUTION_WORKSPACE", help="Whose topics the events go to.")
+    ] = "default",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print 20 records instead of sending.")] = False,
     pool: Annotated[
         int, typer.Option(min=0, help="Make so many records first and send them over and over, with new ids and times.")
@@ -65,7 +68,7 @@ def simulate(
     from loadgen.population import Population
     from loadgen.producer import BrokerUnavailableError, DeliveryError, Sender, check_broker
     from loadgen.run import sample
-    from schemas.topics import topic_of
+    from schemas.topics import topic_in, topic_of
 
     _check_pace(events, rate, start, is_live=live, is_sent=not dry_run)
     if pool and preload:
@@ -83,6 +86,7 @@ def simulate(
             restatements=restatements,
             malformed=malformed,
             avro=avro,
+            workspace=workspace,
         )
     except ConfigError as error:
         _fail(f"--{error.field.replace('_', '-')}{str(error).removeprefix(error.field)}", 2)
@@ -104,7 +108,10 @@ def simulate(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     try:
-        check_broker(bootstrap_servers, [topic_of(kind).topic for kind in ("touchpoint", "conversion", "spend")])
+        check_broker(
+            bootstrap_servers,
+            [topic_in(workspace, topic_of(kind).topic) for kind in ("touchpoint", "conversion", "spend")],
+        )
         sender = Sender(bootstrap_servers)
         report = _run(
             population,

@@ -30,6 +30,7 @@ def up(
     workers: Annotated[int, typer.Option(min=1, max=4, help="Worker processes.")] = 1,
 ) -> None:
     """Run Kafka, ClickHouse, workers and the API until Ctrl-C; prints `ready` when events may come."""
+    from cli.local_key import local_key, of_data_dir
     from embedded.ports import PortTakenError
     from embedded.supervisor import StackError, StackOptions, Supervisor
 
@@ -37,9 +38,13 @@ def up(
     options = StackOptions(data_dir, kafka_port, clickhouse_port, api_port, workers)
     supervisor = Supervisor(options, lambda line: print(line, flush=True))
     try:
+        had_key = (supervisor.accounts_dir / "local.key").exists()
         supervisor.start()
         print(f"ready\n  API   {supervisor.api_url}/docs\n  Kafka {supervisor.kafka_bootstrap}")
-        print(f"  SQL   {supervisor.clickhouse_url}/?database=attribution", flush=True)
+        print(f"  SQL   {supervisor.clickhouse_url}/?database=attribution")
+        print(f"  Key   attribution key show-local{of_data_dir(data_dir)}", flush=True)
+        if not had_key and sys.stdout.isatty():
+            print(f"  made at this first start: {local_key(supervisor.accounts_dir)}", flush=True)
         while True:
             supervisor.poll()
             time.sleep(0.5)

@@ -110,7 +110,7 @@ def read_settings() -> ClickHouseSettings:
     from clickhouse.settings import ClickHouseSettings
 
     try:
-        return ClickHouseSettings()
+        return ClickHouseSettings.of_environment()
     except ValidationError as error:
         lines = [
             f"CLICKHOUSE_{'.'.join(str(part) for part in e['loc']).upper()}={e['input']!r}: {e['msg']}"

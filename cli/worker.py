@@ -46,7 +46,7 @@ def worker(
     from stream_app.worker import run_worker
 
     try:
-        base, clickhouse = WorkerSettings(), ClickHouseSettings()
+        base, clickhouse = WorkerSettings(), ClickHouseSettings.of_environment()
     except ValidationError as error:
         _fail(explain(error, WorkerSettings), 2)
     try:
@@ -112,7 +112,10 @@ def create(
     from stream_app.topics import TopicError, create_topics
 
     try:
-        created = create_topics(WorkerSettings().bootstrap_servers, partitions=partitions, replication=replication)
+        settings = WorkerSettings()
+        created = create_topics(
+            settings.bootstrap_servers, partitions=partitions, replication=replication, workspace=settings.workspace
+        )
     except TopicError as error:
         _fail(str(error), 1)
     for name, is_new in created.items():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -49,6 +50,27 @@ class ClickHouseSettings(BaseSettings):
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,127}", value):
             raise ValueError("must be letters, digits and underscores, not starting with a digit, like attribution")
         return value
+
+    @classmethod
+    def of_environment(cls) -> Self:
+        """Of the environment, for the workspace that ``ATTRIBUTION_WORKSPACE`` names.
+
+        Raises:
+            ValueError: that name cannot be a workspace's.
+        """
+        return cls().of_workspace(os.environ.get("ATTRIBUTION_WORKSPACE", "") or "default")
+
+    def of_workspace(self, name: str) -> Self:
+        """The same server, the database of this workspace: ``default`` is ``database`` itself.
+
+        Raises:
+            ValueError: the name cannot be a workspace's.
+        """
+        if name == "default":
+            return self
+        if not re.fullmatch(r"[a-z][a-z0-9]{0,30}", name):
+            raise ValueError(f"workspace={name!r}: must be a small letter and more small letters or digits, like acme")
+        return self.model_copy(update={"database": f"{self.database}_{name}"})
 
     @property
     def wire_compression(self) -> Literal["lz4", "zstd"] | None:

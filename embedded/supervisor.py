@@ -151,6 +151,11 @@ class Supervisor:
         return f"http://127.0.0.1:{self.api_port}"
 
     @property
+    def accounts_dir(self) -> Path:
+        """Where keys and the audit log of this stack live, unless the environment says so."""
+        return Path(os.environ.get("ATTRIBUTION_ACCOUNTS_DIR") or (self.options.data_dir / "accounts").resolve())
+
+    @property
     def environment(self) -> dict[str, str]:
         """Settings that point every program of ours at this stack."""
         return {
@@ -158,6 +163,7 @@ class Supervisor:
             "CLICKHOUSE_URL": self.clickhouse_url,
             "CLICKHOUSE_DATABASE": self.options.database,
             "ATTRIBUTION_API_PORT": str(self.api_port),
+            "ATTRIBUTION_ACCOUNTS_DIR": str(self.accounts_dir),
         }
 
     def start(self) -> None:

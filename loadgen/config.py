@@ -109,7 +109,8 @@ class PopulationConfig:
     converting journeys that arrive after the conversion; ``late_conversions``: conversions that arrive days after
     they happened, often after their correction. ``refunds``, ``cancellations``, ``restatements``: shares of the
     paid conversions. ``malformed``: share of all records of customers. ``avro``: records in Confluent Avro instead of
-    JSON. ``derived_channels``: touches that carry source and medium only.
+    JSON. ``derived_channels``: touches that carry source and medium only. ``workspace``: whose topics the
+    records go to.
     """
 
     customers: int = 10_000
@@ -132,6 +133,7 @@ class PopulationConfig:
     currencies: tuple[tuple[str, float], ...] = (("USD", 0.8), ("EUR", 0.15), ("GBP", 0.05))
     channels: tuple[Channel, ...] = CHANNELS
     personas: tuple[Persona, ...] = PERSONAS
+    workspace: str = "default"
 
     def __post_init__(self) -> None:
         for name in _SHARES:

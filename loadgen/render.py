@@ -13,7 +13,7 @@ from loadgen.rows import AVRO, CONVERSION_TYPES, MICROS, MILLIS, STATUSES, TOUCH
 from loadgen.spend import SpendLedger
 from loadgen.wire import avro, conversion_json, mapping, spend_json, touch_json
 from schemas.events import ConversionWireEvent, TouchpointEvent
-from schemas.topics import topic_of
+from schemas.topics import topic_in, topic_of
 
 if TYPE_CHECKING:
     from loadgen.clocks import Ints
@@ -54,7 +54,7 @@ class Renderer:
     """Makes the records of one stream; ids hold a hash of its seed and start, so that two streams never share one."""
 
     def __init__(self, config: PopulationConfig, *, seed: int, start_at_us: int) -> None:
-        self._topics: dict[Kind, str] = {kind: topic_of(kind).topic for kind in KINDS}
+        self._topics: dict[Kind, str] = {kind: topic_in(config.workspace, topic_of(kind).topic) for kind in KINDS}
         self.id_hash = hashlib.blake2b(f"{seed}:{start_at_us}".encode(), digest_size=4).hexdigest()
         self._prefix = self.id_hash + "-"
         self._ledger = SpendLedger(self._prefix)

@@ -71,6 +71,11 @@ def topic_of(kind: TopicKind) -> TopicSpec:
     return next(spec for spec in _topics().values() if spec.kind == kind)
 
 
+def topic_in(workspace: str, topic: str) -> str:
+    """Name of a topic in a workspace; those of ``default`` have no prefix."""
+    return topic if workspace == "default" else f"{workspace}.{topic}"
+
+
 def parse_topic(text: str, where: str) -> TopicSpec:
     """One topic from the text of its file; unknown and missing fields are errors."""
     try:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from attribution.config import DAY_US, DEFAULT_MODELS, AttributionConfig
@@ -23,6 +23,7 @@ class WorkerSettings(BaseSettings):
     model_config = SettingsConfigDict(populate_by_name=True, extra="ignore")
 
     bootstrap_servers: str = Field("127.0.0.1:9092", alias="KAFKA_BOOTSTRAP_SERVERS", examples=["broker-1:9092"])
+    workspace: str = Field("default", alias="ATTRIBUTION_WORKSPACE", pattern="^[a-z][a-z0-9]{0,30}$", examples=["acme"])
     group_id: str = Field("attribution", alias="ATTRIBUTION_GROUP_ID", min_length=1, examples=["attribution"])
     data_dir: Path = Field(Path("data/worker-0"), alias="ATTRIBUTION_DATA_DIR", examples=["/var/lib/attribution/0"])
     run_id: int = Field(1, alias="ATTRIBUTION_RUN_ID", ge=1, le=2**32 - 1, examples=[1])
@@ -109,6 +110,17 @@ class WorkerSettings(BaseSettings):
         if len(weights) != 3 or any(not w.is_finite() or w < 0 for w in weights) or not any(weights):
             raise ValueError("three weights (first, middle, last), none negative, not all zero")
         return value
+
+    @model_validator(mode="after")
+    def _in_its_workspace(self) -> Self:
+        """Topics, group and folder of a workspace carry its name; of settings that were made so before, once."""
+        name = self.workspace
+        if name == "default" or self.group_id.startswith(f"{name}."):
+            return self
+        for field in (*(f for f in type(self).model_fields if f.endswith("_topic")), "group_id"):
+            setattr(self, field, f"{name}.{getattr(self, field)}")
+        self.data_dir = self.data_dir / name
+        return self
 
     def attribution_config(self) -> AttributionConfig:
         """The parameters of the core."""

@@ -11,7 +11,7 @@ from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
-from schemas.topics import TopicSpec, load_topics
+from schemas.topics import TopicSpec, load_topics, topic_in
 from stream_app.changelog import MAX_JOURNEY_BYTES
 from stream_app.settings import WorkerSettings
 
@@ -39,15 +39,17 @@ class TopicError(RuntimeError):
     """Topics are missing or do not fit together."""
 
 
-def create_topics(servers: str, *, partitions: int | None = None, replication: int = 1) -> Mapping[str, bool]:
-    """Create every topic of the product that is missing; answers ``{name: created}``.
+def create_topics(
+    servers: str, *, partitions: int | None = None, replication: int = 1, workspace: str = "default"
+) -> Mapping[str, bool]:
+    """Create every topic of a workspace that is missing; answers ``{name: created}``.
 
     Raises:
         TopicError: the broker does not answer or refuses.
     """
     return _create(
         servers,
-        [_new_topic(spec, partitions, replication) for spec in load_topics().values()],
+        [_new_topic(spec, partitions, replication, workspace) for spec in load_topics().values()],
     )
 
 
@@ -111,8 +113,10 @@ def tombstone_retention_ms(servers: str, topic: str) -> int:
     return int(config["delete.retention.ms"].value)
 
 
-def _new_topic(spec: TopicSpec, partitions: int | None, replication: int) -> NewTopic:
-    return NewTopic(spec.topic, partitions or spec.partitions, replication, config=dict(spec.config))
+def _new_topic(spec: TopicSpec, partitions: int | None, replication: int, workspace: str) -> NewTopic:
+    return NewTopic(
+        topic_in(workspace, spec.topic), partitions or spec.partitions, replication, config=dict(spec.config)
+    )
 
 
 def _create(servers: str, topics: list[NewTopic]) -> dict[str, bool]:

@@ -83,6 +83,14 @@ def clickhouse_database(clickhouse_url: str) -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
+def _open_api(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An API made in a test asks nobody who they are; ``tests/security`` is about those that do."""
+    if "/security/" not in str(request.node.path):
+        monkeypatch.setenv("ATTRIBUTION_API_INSECURE_DEV", "true")
+        monkeypatch.setenv("ATTRIBUTION_API_ALLOWED_HOSTS", "test,localhost,127.0.0.1")
+
+
+@pytest.fixture(autouse=True)
 def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail a test that opens a connection without saying so by a marker, even if it swallows the error."""
     if any(request.node.get_closest_marker(name) for name in _OPEN):

@@ -159,6 +159,8 @@ def test_the_command_serves_what_was_written_and_stops_on_sigterm(
         "CLICKHOUSE_URL": clickhouse_url,
         "CLICKHOUSE_DATABASE": clickhouse_database,
         "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+        "ATTRIBUTION_API_INSECURE_DEV": "false",
+        "ATTRIBUTION_ACCOUNTS_DIR": str(tmp_path / "accounts"),
     }
     command = [sys.executable, "-P", "-m", "cli", "api", "--port", str(port)]
     with (tmp_path / "api.log").open("wb") as log, subprocess.Popen(command, env=environment, stderr=log) as process:
@@ -169,12 +171,15 @@ def test_the_command_serves_what_was_written_and_stops_on_sigterm(
             assert httpx.get(f"{base}/ready").status_code == 200
             day = datetime.fromtimestamp(at_us / 1e6, UTC).date()
             url = f"{base}/api/v1/analytics/channel-performance?start_date={day}&end_date={day}"
-            report = httpx.get(url).json()
+            assert httpx.get(url).status_code == 401
+            key = {"X-API-Key": (tmp_path / "accounts" / "local.key").read_text()}
+            assert key["X-API-Key"] not in (tmp_path / "api.log").read_text()
+            report = httpx.get(url, headers=key).json()
             assert {r["channel"]: r["revenue_micros"] for r in report["channels"]} == {
                 "Email": 42_000_001,
                 "unattributed": 0,
             }
-            (result,) = httpx.get(f"{base}/api/v1/attribution/results/c-1").json()["results"]
+            (result,) = httpx.get(f"{base}/api/v1/attribution/results/c-1", headers=key).json()["results"]
             assert result["credits"][0]["value"] == 42.000001
             other = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
             assert other.returncode == 1

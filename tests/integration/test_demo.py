@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -56,7 +57,15 @@ def test_up_serves_restarts_what_dies_keeps_its_data_and_stops_cleanly(tmp_path:
         with log.open("w") as output:
             up = subprocess.Popen([*COMMAND, "up", "--data-dir", str(tmp_path / "data")], env=OWN, stdout=output)
         state = wait_ready(up, log, tmp_path)
-        with urllib.request.urlopen(f"{state['api_url']}/api/v1/data/status", timeout=10) as answer:  # noqa: S310  # http of our own
+        shown = [*COMMAND, "key", "show-local", "--data-dir", str(tmp_path / "data")]
+        key = subprocess.run(shown, env=OWN, capture_output=True, text=True, timeout=60, check=True).stdout.strip()
+        assert key not in log.read_text()
+        assert all(key not in path.read_text() for path in (tmp_path / "data" / "logs").iterdir())
+        url = f"{state['api_url']}/api/v1/data/status"
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(url, timeout=10)  # noqa: S310  # http of our own
+        asked = urllib.request.Request(url, headers={"X-API-Key": key})  # noqa: S310  # same
+        with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310  # same
             assert answer.status == 200
         if start == 1:
             second = [*COMMAND, "up", "--data-dir", str(tmp_path / "data")]

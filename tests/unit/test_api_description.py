@@ -71,6 +71,14 @@ def test_the_endpoints_are_those_promised() -> None:
         ("POST", "/api/v1/data/spend"),
         ("POST", "/api/v1/data/identities"),
         ("POST", "/api/v1/data/erasures"),
+        ("POST", "/api/v1/auth/login"),
+        ("POST", "/api/v1/auth/refresh"),
+        ("POST", "/api/v1/auth/logout"),
+        ("GET", "/api/v1/auth/me"),
+        ("POST", "/api/v1/auth/token"),
+        ("GET", "/api/v1/auth/keys"),
+        ("POST", "/api/v1/auth/keys"),
+        ("DELETE", "/api/v1/auth/keys/{key_id}"),
     }
 
 
@@ -97,7 +105,7 @@ def test_every_operation_has_a_name_a_tag_and_a_text() -> None:
     names = [op["operationId"] for _, _, op in operations()]
     assert len(set(names)) == len(names)
     for _, _, op in operations():
-        assert re.fullmatch(r"(get|list|calculate|post)_[a-z_]+", op["operationId"])
+        assert re.fullmatch(r"(get|list|calculate|post|delete)_[a-z_]+", op["operationId"])
         assert op["tags"]
         assert op["summary"]
         assert op["description"]

@@ -42,7 +42,7 @@ def body(touches: int) -> bytes:
 async def ask(app: Api, method: str, path: str, content: bytes = b"", query: str = "") -> int:
     """The status of one request, with nothing of a client around it."""
     statuses: list[int] = []
-    head = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    head = [(b"host", b"test"), (b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": content, "more_body": False}

@@ -1,0 +1,156 @@
+"""Bodies of ``/auth``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from accounts.keys import Key
+from accounts.principal import Principal
+from accounts.roles import Role, Scope
+
+
+class LoginIn(BaseModel):
+    """A user's name and password, or a key."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"user": "ada@example.org", "password": "correct horse battery"}},
+    )
+
+    user: Annotated[str, Field(max_length=64)] = ""
+    password: Annotated[SecretStr, Field(max_length=256)] = SecretStr("")
+    key: Annotated[SecretStr, Field(max_length=128)] = SecretStr("")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if bool(self.key.get_secret_value()) == bool(self.user):
+            raise ValueError("give user and password, or key")
+        return self
+
+
+class Who(BaseModel):
+    """The caller."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "actor": "user:ada@example.org",
+                "role": "analyst",
+                "scopes": ["customers", "reports", "runs"],
+                "workspace": "default",
+                "expires_at": "2026-11-27T08:00:00Z",
+            }
+        }
+    )
+
+    actor: str
+    role: Role
+    scopes: list[Scope]
+    workspace: str
+    expires_at: datetime | None
+
+    @classmethod
+    def of(cls, caller: Principal) -> Self:
+        """As it is shown."""
+        return cls(
+            actor=caller.actor,
+            role=caller.role,
+            scopes=sorted(caller.scopes),
+            workspace=caller.workspace,
+            expires_at=caller.expires_at,
+        )
+
+
+class TokenOut(BaseModel):
+    """A JSON Web Token."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"access_token": "eyJhbGciOi…", "token_type": "bearer", "expires_at": "2026-11-27T08:15:00Z"}
+        }
+    )
+
+    access_token: str
+    token_type: str = "bearer"  # noqa: S105 - the kind of token, by RFC 6750
+    expires_at: datetime
+
+
+class KeyIn(BaseModel):
+    """A key to make."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"role": "ingestor", "label": "web shop"}})
+
+    role: Role
+    label: Annotated[str, Field(max_length=128)] = ""
+    scopes: Annotated[list[Scope] | None, Field(description="Fewer than the role's; all of them.")] = None
+    expires_at: Annotated[datetime | None, Field(description="Never, when left out.")] = None
+
+
+class KeyOut(BaseModel):
+    """What may be shown of a key."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": "0123456789abcdef",
+                "label": "web shop",
+                "role": "ingestor",
+                "scopes": ["ingest"],
+                "workspace": "default",
+                "created_at": "2026-11-27T08:00:00Z",
+                "expires_at": None,
+                "revoked_at": None,
+            }
+        }
+    )
+
+    id: str
+    label: str
+    role: Role
+    scopes: list[Scope]
+    workspace: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+    @classmethod
+    def of(cls, key: Key) -> Self:
+        """As it is shown."""
+        return cls(
+            id=key.id,
+            label=key.label,
+            role=key.role,
+            scopes=sorted(key.scopes),
+            workspace=key.workspace,
+            created_at=key.created_at,
+            expires_at=key.expires_at,
+            revoked_at=key.revoked_at,
+        )
+
+
+class NewKey(BaseModel):
+    """A key and its text, this one time."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"key": "0123456789abcdef.…", "shown": KeyOut.model_config["json_schema_extra"]["example"]}  # type: ignore[index]
+        }
+    )
+
+    key: str
+    shown: KeyOut
+
+
+class KeyList(BaseModel):
+    """Keys of the caller's workspace."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"keys": [KeyOut.model_config["json_schema_extra"]["example"]]}  # type: ignore[index]
+        }
+    )
+
+    keys: list[KeyOut]
