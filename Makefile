@@ -67,6 +67,12 @@ check: $(STAMP) ## format, lint, types, import direction
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: security
+security: $(STAMP) ## bandit, known vulnerabilities of the locked packages, rules on the source, and the tests of tests/security
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(ROOMS) 2>/dev/null
+	$(BIN)/python .ci/audit_packages.py
+	$(BIN)/pytest tests/security -m "not kafka and not clickhouse"
+
 .PHONY: bench
 bench: setup ## the worker beside its peers on the same bytes, three rounds (about 40 minutes); PEERS=folder with run.py
 	$(BIN)/python -m bench.run $(BENCH_ARGS)

@@ -17,7 +17,7 @@ class LoginIn(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"example": {"user": "ada@example.org", "password": "correct horse battery"}},
+        json_schema_extra={"example": {"user": "ada@example.org", "password": "…"}},  # nosec B105
     )
 
     user: Annotated[str, Field(max_length=64)] = ""
@@ -69,12 +69,12 @@ class TokenOut(BaseModel):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "example": {"access_token": "eyJhbGciOi…", "token_type": "bearer", "expires_at": "2026-11-27T08:15:00Z"}
+            "example": {"access_token": "…", "token_type": "bearer", "expires_at": "2026-11-27T08:15:00Z"}  # nosec B105
         }
     )
 
     access_token: str
-    token_type: str = "bearer"  # noqa: S105 - the kind of token, by RFC 6750
+    token_type: str = "bearer"  # noqa: S105  # the kind of token, by RFC 6750
     expires_at: datetime
 
 

@@ -34,7 +34,7 @@ class Follower:
         while not pause.wait(_LOOK_S):
             try:
                 self.has_moved = self._fed_run_id() != self._run_id
-            except Exception:  # noqa: BLE001, S112  # a store that is away must not end the worker
+            except Exception:  # noqa: BLE001, S112  # a store that is away must not end the worker  # nosec B112
                 continue
             if self.has_moved:
                 os.kill(os.getpid(), signal.SIGTERM)

