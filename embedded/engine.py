@@ -169,20 +169,16 @@ class Engine:
         if call.statement.data_format:  # an INSERT with data takes parameters from the session only
             settings |= {f"param_{name}": value for name, value in call.parameters.items()}
         for table in call.external:
-            session.query(
-                f"CREATE TEMPORARY TABLE {_identifier(table.name)} ({table.structure})"
-                # rule-ok: identifiers are quoted
-            )
+            # rule-ok: identifiers are quoted
+            session.query(f"CREATE TEMPORARY TABLE {_identifier(table.name)} ({table.structure})")
             load = session.send_insert(f"INSERT INTO {_identifier(table.name)}", table.format)
             load.append(table.data)
             load.finish()
         if call.readonly:
             settings["readonly"] = str(call.readonly)  # last: it locks the others
         if settings:
-            session.query(
-                "SET " + ", ".join(f"{name} = {_quoted(value)}" for name, value in settings.items())
-                # rule-ok: values are quoted
-            )
+            # rule-ok: values are quoted
+            session.query("SET " + ", ".join(f"{name} = {_quoted(value)}" for name, value in settings.items()))
 
     @contextlib.contextmanager
     def _session(self, call: Call) -> Iterator[Any]:
@@ -217,10 +213,8 @@ class Engine:
                 if call.session_check:
                     raise self.error(SESSION_NOT_FOUND, f"Session {call.session_id} not found")
                 found = _Kept(self._open(), threading.Lock())
-                found.session.query(
-                    "SET " + ", ".join(f"{k} = {_quoted(v)}" for k, v in self._defaults.items())
-                    # rule-ok: values are quoted
-                )
+                # rule-ok: values are quoted
+                found.session.query("SET " + ", ".join(f"{k} = {_quoted(v)}" for k, v in self._defaults.items()))
                 self._kept[call.session_id] = found
             if not found.lock.acquire(blocking=False):
                 text = f"Session {call.session_id} is locked by a concurrent client"
