@@ -53,7 +53,24 @@ class ChannelPerformance(Performance, _Named):  # in this order, the name is the
     )
 
 
-class ChannelReport(BaseModel):
+class ChannelNumbers(BaseModel):
+    """A channel report without what it stands on."""
+
+    start_date: date
+    end_date: date
+    basis: Basis = Field(description="Whether credits count on the day of the conversion or of the touch.")
+    channels: list[ChannelPerformance]
+    totals: Performance
+    other_currencies: list[str] = Field(
+        description="Currencies with rows that this report leaves out, since they have no exchange rate."
+    )
+    converted_currencies: list[str] = Field(
+        description="Currencies with rows that were converted, each at the rate of its own day."
+    )
+    spend_behind: list[str] = Field(description="Channels whose spend is not yet known up to `end_date`.")
+
+
+class ChannelReport(ChannelNumbers):
     """What each channel returned on its spend. Days are UTC, both ends inclusive."""
 
     model_config = example(
@@ -70,18 +87,6 @@ class ChannelReport(BaseModel):
         }
     )
 
-    start_date: date
-    end_date: date
-    basis: Basis = Field(description="Whether credits count on the day of the conversion or of the touch.")
-    channels: list[ChannelPerformance]
-    totals: Performance
-    other_currencies: list[str] = Field(
-        description="Currencies with rows that this report leaves out, since they have no exchange rate."
-    )
-    converted_currencies: list[str] = Field(
-        description="Currencies with rows that were converted, each at the rate of its own day."
-    )
-    spend_behind: list[str] = Field(description="Channels whose spend is not yet known up to `end_date`.")
     meta: Meta
 
 

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from accounts.roles import Role, Scope
 from api import cursor as cursors
@@ -18,9 +18,10 @@ from api.errors import invalid
 from api.freshness import entity_tag, freshness, is_current
 from api.parameters import Cursor, CustomerId, ModelName, model_id, model_list, problems
 from api.periods import period
+from api.report_days import Asked
 from api.responses import amount
 from api.services import Injected, Services
-from api.store import Basis, JourneyRow
+from api.store import Basis, JourneyRow, State
 from api.store import EarnedCredit as EarnedRow
 from api.tables import meta_headers
 
@@ -71,46 +72,35 @@ def build_router() -> APIRouter:
         start, end = period(start_date, end_date, services.now().date())
         model = model_id(attribution_model or services.settings.default_model)
         money = currency or services.settings.reporting_currency
-        meta, page = await services.report(
-            services.store.channel_performance,
-            start,
-            end,
-            model,
-            money,
-            conversion_type or "",
-            basis=basis,
-            fx_max_age_days=services.settings.fx_max_age_days,
-        )
+        asked = Asked(basis, start, end, model, money, conversion_type or "", services.settings.fx_max_age_days)
+
+        def read(state: State | None, former: report.Shown | None) -> report.Shown:
+            page = services.store.channel_performance(
+                start,
+                end,
+                model,
+                money,
+                asked.conversion_type,
+                basis=basis,
+                fx_max_age_days=asked.fx_max_age_days,
+                state=state,
+                former=former.page if former else None,
+            )
+            return report.Shown(asked, page)
+
+        meta, shown = await services.renewed(("channel-performance", asked), read)
         media_type = "text/csv" if as_csv else "application/json"
-        asked = (start, end, model, money, conversion_type, basis)
-        tag = entity_tag(media_type, asked, (meta.run_id, meta.model_version, page))
-        shown = freshness(meta.by(basis), services.now(), model=model, currency=money)
-        headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept", **meta_headers(shown)}
+        tag = entity_tag(media_type, shown.digest, (meta.run_id, meta.model_version))
+        now_fresh = freshness(meta.by(basis), services.now(), model=model, currency=money)
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Accept", **meta_headers(now_fresh)}
         if is_current(request.headers.get("if-none-match"), tag):
             return Response(status_code=304, headers=headers)
-        channels = [report.channel(row) for row in page.rows]
-        request.state.rows = len(channels)
+        request.state.rows = len(shown.page.rows)
         if as_csv:
-            return Response(
-                report.to_csv(channels),
-                media_type="text/csv; charset=utf-8",
-                headers={
-                    **headers,
-                    "Content-Disposition": f'attachment; filename="channel-performance-{start}-{end}-{model}.csv"',
-                },
-            )
-        answer = ChannelReport(
-            start_date=start,
-            end_date=end,
-            basis=basis,
-            channels=channels,
-            totals=report.totals(page.rows),
-            other_currencies=page.other_currencies,
-            converted_currencies=page.converted_currencies,
-            spend_behind=report.spend_behind(page.rows, end),
-            meta=shown,
-        )
-        return JSONResponse(answer.model_dump(mode="json"), headers=headers)
+            name = f"channel-performance-{start}-{end}-{model}.csv"
+            headers["Content-Disposition"] = f'attachment; filename="{name}"'
+            return Response(shown.csv, media_type="text/csv; charset=utf-8", headers=headers)
+        return Response(shown.json(now_fresh), media_type=media_type, headers=headers)
 
     @router.get(
         "/customer-journey/{customer_id:path}",

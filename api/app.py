@@ -169,9 +169,7 @@ def create_app(
 
 
 def _store(settings: ApiSettings, workspace: str) -> Store:
-    return ClickHouseStore.from_environment(
-        timeout_s=settings.request_timeout_s, keep_s=settings.report_keep_s, workspace=workspace
-    )
+    return ClickHouseStore.from_environment(timeout_s=settings.request_timeout_s, workspace=workspace)
 
 
 def _offsets(settings: ApiSettings, workspace: str) -> OffsetReader:

@@ -12,8 +12,9 @@ from datetime import UTC, date, datetime, timedelta
 from math import ceil
 from typing import Any, Final
 
+from api import report_days
 from api.clickhouse_analytics import ClickHouseAnalytics
-from api.report_days import Asked, ReportDays
+from api.report_days import Asked
 from api.store import (
     FX_MAX_AGE_DAYS,
     Basis,
@@ -26,10 +27,12 @@ from api.store import (
     Progress,
     ResultKey,
     ResultRow,
+    Standing,
+    State,
     TouchCredit,
     Unavailable,
 )
-from clickhouse import queries
+from clickhouse import queries, standing
 from clickhouse.client import connect
 from clickhouse.errors import SinkRejected, SinkUnavailable, StoreError
 from clickhouse.settings import ClickHouseSettings
@@ -40,38 +43,31 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class ClickHouseStore(ClickHouseAnalytics):
-    """Reads the active run of one database; what it reads of days is kept for ``keep_s`` seconds at most."""
+    """Reads the active run of one database."""
 
-    def __init__(self, settings: ClickHouseSettings, *, keep_s: float = 30.0) -> None:
+    def __init__(self, settings: ClickHouseSettings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         self._client: Any = None  # its type belongs to the room that makes it
-        self._reports = ReportDays(self._run, keep_s=keep_s)
 
     @classmethod
-    def from_environment(cls, *, timeout_s: float, keep_s: float = 30.0, workspace: str = "default") -> ClickHouseStore:
+    def from_environment(cls, *, timeout_s: float, workspace: str = "default") -> ClickHouseStore:
         """The workspace's database at the address that ``CLICKHOUSE_*`` names; no query outlives ``timeout_s``."""
         settings = ClickHouseSettings().of_workspace(workspace)
         bound = max(1, min(settings.send_receive_timeout_s, ceil(timeout_s)))
-        return cls(settings.model_copy(update={"send_receive_timeout_s": bound}), keep_s=keep_s)
+        return cls(settings.model_copy(update={"send_receive_timeout_s": bound}))
 
     def ping(self) -> None:
         """Return when the engine answers and its tables are there."""
-        self._run("meta")
+        self._run("standing")
 
-    def meta(self) -> Meta:
-        """What the numbers of the active run stand on."""
-        rows = self._run("meta")
-        if not rows:
-            raise Unavailable(_NAME, "it has no active run; run: attribution migrate")
-        row = rows[0]
-        return Meta(
-            row["run_id"], row["as_of"], row["watermark"], row["config_hash"] or None, touch_as_of=row["touch_as_of"]
+    def standing(self) -> Standing:
+        """What the numbers of the active run stand on, in one statement."""
+        found = standing.read(self._run)
+        meta = Meta(
+            found.run_id, found.as_of, found.watermark, found.config_hash or None, touch_as_of=found.touch_as_of
         )
-
-    def version(self) -> int | None:
-        """Hash of the state of the tables that reports read."""
-        return int(self._run("report_version")[0]["version"])
+        return Standing(meta, state_of(found))
 
     def channel_performance(
         self,
@@ -83,9 +79,13 @@ class ClickHouseStore(ClickHouseAnalytics):
         *,
         basis: Basis = "conversion_day",
         fx_max_age_days: int = FX_MAX_AGE_DAYS,
+        state: State | None = None,
+        former: Page | None = None,
     ) -> Page:
         """Sums by channel, the unattributed row always."""
-        return self._reports.read(Asked(basis, start, end, model, currency, conversion_type, fx_max_age_days))
+        under = state or state_of(standing.read(self._run))
+        asked = Asked(basis, start, end, model, currency, conversion_type, fx_max_age_days)
+        return report_days.read(self._run, asked, under, former)
 
     def results(self, customer_id: str, model: str | None, after: ResultKey | None, limit: int) -> list[ResultRow]:
         """A page of a customer's credits."""
@@ -186,6 +186,11 @@ class ClickHouseStore(ClickHouseAnalytics):
             if "attribution migrate" in str(error):
                 raise Unavailable(_NAME, "its tables are missing or old; run: attribution migrate") from error
             raise
+
+
+def state_of(found: standing.Standing) -> State:
+    """The part of it that reports read."""
+    return State(found.run_id, found.builds, found.rates, found.spend)
 
 
 def _us(at: datetime) -> int:

@@ -4,23 +4,22 @@
 came, and shares it with all who came meanwhile. So an answer is never older than the request, and however many ask,
 one question is under way.
 
-``Kept``: reports by the store's version (``Store.version``), a number that differs when anything a report reads may
-differ. The version is asked for each request; a report that was asked under the same version is given again. What is
-kept is therefore never older than the newest finished pass of the rollups, and new spend or exchange rates count at
-once. Errors are not kept. ``keep_s`` bounds how long a report is kept anyway, so that a change that no version shows
-(a table altered by hand, a replica that lags) heals by itself.
+``Kept``: answers by the state of all that they stand on. The state is asked for each request; an answer that was read
+under the same state is given again. Under another state it is read again, from what is kept: an answer that consists
+of parts may take over those whose state is the same. Errors are not kept. ``keep_s`` bounds how long an answer is kept
+or renewed anyway, so that a change that no state shows (a table altered by hand, a replica that lags) heals by itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
-#: Reports of one version that are kept; each is a few kilobytes.
-_KEPT_REPORTS: Final = 256
+#: Answers that are kept; one is a few kilobytes, or with the days that it can be renewed from some hundred.
+_KEPT_ANSWERS: Final = 128
 
 
 class Joined(Generic[T]):
@@ -48,46 +47,53 @@ class Joined(Generic[T]):
         return await self._ask()
 
 
-class _Report(NamedTuple):
-    asked_at: float
+class _Answer(NamedTuple):
+    state: object
+    #: When the oldest part of it was asked.
+    since: float
     task: asyncio.Task[Any]
 
 
 class Kept:
-    """Reports of the newest version.
+    """Answers with the state that they were read under, the newest one of each question.
 
     Args:
-        keep_s: seconds that a report is kept at most; 0 keeps none.
+        keep_s: seconds that an answer is kept or renewed at most; 0 keeps none.
         monotonic: the clock of ``keep_s``.
     """
 
     def __init__(self, *, keep_s: float, monotonic: Callable[[], float]) -> None:
         self._keep_s = keep_s
         self._monotonic = monotonic
-        self._version: int | None = None
-        self._reports: dict[Hashable, _Report] = {}
+        self._answers: dict[Hashable, _Answer] = {}
 
-    async def get(self, version: int | None, key: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
-        """A report of this version, shared with all who ask for it.
+    async def get(self, state: object, key: Hashable, ask: Callable[[T | None], Awaitable[T]]) -> T:
+        """The answer to a question under this state, shared with all who ask for it.
 
         Args:
-            version: read after the request came and before the report is; None: not known, so nothing is kept.
-            key: which report.
-            ask: reads it.
+            state: read after the request came and before the answer is; None: not known, so nothing is kept.
+            key: which question.
+            ask: reads the answer; takes the answer under an earlier state, if there is one to take parts from.
         """
-        if version is None or self._keep_s == 0:
-            return await ask()
-        if version != self._version:
-            self._version, self._reports = version, {}
+        if state is None or self._keep_s == 0:
+            return await ask(None)
         now = self._monotonic()
-        held = self._reports.get(key)
-        if held is None or now - held.asked_at > self._keep_s or _has_failed(held.task):
-            held = _Report(now, _start(ask()))
-            self._reports.pop(key, None)
-            self._reports[key] = held
-            while len(self._reports) > _KEPT_REPORTS:
-                del self._reports[next(iter(self._reports))]
-        return cast("T", await asyncio.shield(held.task))
+        held = self._answers.get(key)
+        if held is not None and (now - held.since > self._keep_s or _has_failed(held.task)):
+            held = None
+        if held is None or held.state != state:
+            former = held if held is not None and held.task.done() else None
+            held = _Answer(
+                state,
+                former.since if former else now,
+                _start(ask(former.task.result() if former else None)),
+            )
+            self._answers.pop(key, None)
+            self._answers[key] = held
+            while len(self._answers) > _KEPT_ANSWERS:
+                del self._answers[next(iter(self._answers))]
+        found: T = await asyncio.shield(held.task)
+        return found
 
 
 def _has_failed(task: asyncio.Task[Any]) -> bool:

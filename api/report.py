@@ -1,4 +1,4 @@
-"""Channel sums as a report: ratios of sums, totals, CSV.
+"""Channel sums as a report: ratios of sums, totals, JSON, CSV.
 
 A ratio is ``None`` where its divisor is zero. Totals are computed from summed sums, never from ratios.
 """
@@ -9,13 +9,18 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from datetime import date
+from functools import cached_property
+from hashlib import sha256
 from math import fsum
 from typing import Final
 
-from api.analytics_responses import ChannelPerformance, Performance
+import msgspec
+
+from api.analytics_responses import ChannelNumbers, ChannelPerformance, Performance
 from api.errors import Problem
-from api.responses import amount
-from api.store import ChannelRow
+from api.report_days import Asked
+from api.responses import Meta, amount
+from api.store import ChannelRow, Page
 
 CSV_COLUMNS: Final = (
     "channel",
@@ -33,6 +38,50 @@ CSV_COLUMNS: Final = (
 
 #: A spreadsheet runs a cell that begins so as a formula; channel names come from the outside.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Shown:
+    """A report as bytes, each form written once, however often it is given.
+
+    Args:
+        asked: which report.
+        page: its sums.
+    """
+
+    def __init__(self, asked: Asked, page: Page) -> None:
+        self.asked, self.page = asked, page
+        self._channels = [channel(row) for row in page.rows]
+
+    @cached_property
+    def digest(self) -> str:
+        """Differs when the numbers do, or what was asked."""
+        page = self.page
+        plain = (self.asked, page.rows, page.other_currencies, page.converted_currencies)
+        return sha256(msgspec.json.encode(plain)).hexdigest()
+
+    @cached_property
+    def csv(self) -> bytes:
+        """See ``to_csv``."""
+        return to_csv(self._channels).encode()
+
+    def json(self, meta: Meta) -> bytes:
+        """The answer as ``ChannelReport``; of ``meta`` only is written what it says now."""
+        return b'%b,"meta":%b}' % (self._head, meta.model_dump_json().encode())
+
+    @cached_property
+    def _head(self) -> bytes:
+        asked, page = self.asked, self.page
+        numbers = ChannelNumbers(
+            start_date=asked.start,
+            end_date=asked.end,
+            basis=asked.basis,
+            channels=self._channels,
+            totals=totals(page.rows),
+            other_currencies=page.other_currencies,
+            converted_currencies=page.converted_currencies,
+            spend_behind=spend_behind(page.rows, asked.end),
+        )
+        return numbers.model_dump_json().encode().removesuffix(b"}")
 
 
 def channel(row: ChannelRow) -> ChannelPerformance:

@@ -1,28 +1,25 @@
-"""A channel report put together from what is kept of its days: only days that were built since are read again.
+"""A channel report put together from days: only days that were built since the former report are read again.
 
-A report's credits are kept by day of the conversion, with the run, the exchange rates and the build of the day that
-they were read under (``report_state``); its spend is kept as a whole with the state of spend. Every report asks the
-state first: what is kept under the same state is as new as the engine, the rest is read in one query. While live data
-come in, the days that change are one or two of the period, so a report costs those, not the period.
+A report's credits are read by day of the conversion, with the run, the exchange rates and the build of the day that
+they were read under; its spend is read as a whole. A report that is renewed takes over from the former one what is of
+the same state, and reads the rest in one query. While live data come in, the days that change are one or two of the
+period, so a report costs those, not the period.
 
-Nothing is kept longer than ``keep_s``, for changes that no state shows. Amounts are int micros; conversions are
-summed by ``fsum``, which does not depend on the order.
+Amounts are int micros; conversions are summed by ``fsum``, which does not depend on the order.
 """
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from math import fsum
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from api.store import Basis, ChannelRow, Page
+from api.store import Basis, ChannelRow, Page, State
 
-#: Days of questions that are kept; a day has a row per channel, a few kilobytes.
-_KEPT_DAYS: Final = 20_000
+#: Longer reports are not renewed, but read as a whole: a day with its channels is a few kilobytes.
+_RENEWABLE_DAYS: Final = 400
 
 Run: TypeAlias = Callable[..., list[dict[str, Any]]]
 Rows: TypeAlias = list[dict[str, Any]]
@@ -40,96 +37,73 @@ class Asked(NamedTuple):
     fx_max_age_days: int
 
 
-class _Part(NamedTuple):
-    state: Hashable
-    read_at: float
-    rows: Rows
+class _Parts(NamedTuple):
+    """What a report was put together from, and the state of all of it."""
+
+    state: State
+    credits: dict[date, Rows]
+    spend: Rows
 
 
-class ReportDays:
-    """Reads reports; calls may come from several threads at once.
+def read(run: Run, asked: Asked, state: State, former: Page | None = None) -> Page:
+    """The report, at least as new as the state.
 
     Args:
         run: runs a named query, as ``queries.run`` with its client.
-        keep_s: seconds that a part is kept at most; 0 keeps none.
-        monotonic: the clock of ``keep_s``.
+        asked: which report.
+        state: read before.
+        former: the same report under an earlier state, whose parts may be taken over.
     """
-
-    def __init__(self, run: Run, *, keep_s: float = 30.0, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._run, self._keep_s, self._monotonic = run, keep_s, monotonic
-        self._lock = threading.Lock()
-        self._parts: dict[Hashable, _Part] = {}
-
-    def read(self, asked: Asked) -> Page:
-        """The report, as new as the engine when the call began."""
-        state = self._run("report_state")[0]
-        credits_ = self._credits(asked, state)
-        spend = self._parts_of(
-            {(asked.start, asked.end, asked.currency, asked.fx_max_age_days): (state["rates"], state["spend"])},
-            lambda _: [
-                self._run(
-                    "report_spend",
-                    start=asked.start,
-                    end=asked.end,
-                    currency=asked.currency,
-                    fx_max_age_days=asked.fx_max_age_days,
-                )
-            ],
-        )
-        return _page([row for rows in credits_ for row in rows], spend[0])
-
-    def _credits(self, asked: Asked, state: dict[str, Any]) -> list[Rows]:
-        is_by_touch = asked.basis == "touch_day"
-        last = date.max if is_by_touch else asked.end  # a conversion may be long after its touch, never before it
-        span = {"start": asked.start, "end": asked.end} if is_by_touch else {}
-        of_question = (asked.basis, asked.model, asked.currency, asked.conversion_type, asked.fx_max_age_days)
-
-        def read(days: Sequence[date]) -> list[Rows]:
-            rows = self._run(
-                "report_credits_touch" if is_by_touch else "report_credits",
-                run_id=state["run_id"],
-                days=list(days),
-                model=asked.model,
-                currency=asked.currency,
-                conversion_type=asked.conversion_type,
-                fx_max_age_days=asked.fx_max_age_days,
-                **span,
-            )
-            found: dict[date, Rows] = defaultdict(list)
-            for row in rows:
-                found[row["day"]].append(row)
-            return [found[day] for day in days]
-
-        wanted: dict[Hashable, Hashable] = {
-            (*of_question, *span.values(), day): (state["run_id"], state["rates"], built)
-            for day, built in zip(state["days"], state["builds"], strict=True)
-            if asked.start <= day <= last
-        }
-        return self._parts_of(wanted, lambda keys: read([key[-1] for key in keys]))
-
-    def _parts_of(self, wanted: dict[Hashable, Hashable], read: Callable[[list[Any]], list[Rows]]) -> list[Rows]:
-        """The rows of every key, read where what is kept is of another state or too old."""
-        now = self._monotonic()
-        with self._lock:
-            kept = {
-                key: part.rows
-                for key, state in wanted.items()
-                if (part := self._parts.get(key)) and part.state == state and now - part.read_at < self._keep_s
-            }
-        missing = [key for key in wanted if key not in kept]
-        if missing:
-            fresh = dict(zip(missing, read(missing), strict=True))
-            kept |= fresh
-            with self._lock:
-                for key, rows in fresh.items():
-                    self._parts.pop(key, None)
-                    self._parts[key] = _Part(wanted[key], now, rows)
-                while len(self._parts) > _KEPT_DAYS:
-                    del self._parts[next(iter(self._parts))]
-        return [kept[key] for key in wanted]
+    held: _Parts | None = former.parts if former is not None else None
+    if held is not None and (held.state.run_id, held.state.rates) != (state.run_id, state.rates):
+        held = None
+    # a conversion may be long after its touch, never before it
+    last = date.max if asked.basis == "touch_day" else asked.end
+    days = [day for day in state.days if asked.start <= day <= last]
+    credits_ = (
+        {day: held.credits[day] for day in days if held.state.days.get(day) == state.days[day] and day in held.credits}
+        if held
+        else {}
+    )
+    missing = [day for day in days if day not in credits_]
+    if missing:
+        credits_ |= _credits(run, asked, state.run_id, missing)
+    spend = held.spend if held and held.state.spend == state.spend else _spend(run, asked)
+    parts = _Parts(state, credits_, spend)
+    return _page(
+        [row for rows in credits_.values() for row in rows], spend, parts if len(days) <= _RENEWABLE_DAYS else None
+    )
 
 
-def _page(credits_: Rows, spend: Rows) -> Page:
+def _credits(run: Run, asked: Asked, run_id: int, days: Sequence[date]) -> dict[date, Rows]:
+    is_by_touch = asked.basis == "touch_day"
+    rows = run(
+        "report_credits_touch" if is_by_touch else "report_credits",
+        run_id=run_id,
+        days=list(days),
+        model=asked.model,
+        currency=asked.currency,
+        conversion_type=asked.conversion_type,
+        fx_max_age_days=asked.fx_max_age_days,
+        **({"start": asked.start, "end": asked.end} if is_by_touch else {}),
+    )
+    found: dict[date, Rows] = {day: [] for day in days}
+    for row in rows:
+        found[row["day"]].append(row)
+    return found
+
+
+def _spend(run: Run, asked: Asked) -> Rows:
+    return run(
+        "report_spend",
+        start=asked.start,
+        end=asked.end,
+        currency=asked.currency,
+        fx_max_age_days=asked.fx_max_age_days,
+    )
+
+
+def _page(credits_: Rows, spend: Rows, parts: _Parts | None) -> Page:
     weights: dict[str, list[float]] = defaultdict(list)
     revenue: dict[str, int] = defaultdict(int)
     touchpoints: dict[str, int] = defaultdict(int)
@@ -159,4 +133,5 @@ def _page(credits_: Rows, spend: Rows) -> Page:
         sorted(rows, key=lambda row: (-row.revenue_micros, -row.spend_micros, row.channel)),
         sorted({currency for row in every for currency in row["left_out"]}),
         sorted({currency for row in every for currency in row["converted"]}),
+        parts,
     )

@@ -1,12 +1,12 @@
 """What a request needs, made once by the application factory and handed to routes by ``Depends``.
 
-Blocking reads run in threads, at most ``settings.query_threads`` at once. Every read of ``meta`` is shared, and so is
-every report over rollups: see ``reads``.
+Blocking reads run in threads, at most ``settings.query_threads`` at once. Every read of what the numbers stand on is
+shared, and every report over rollups is kept: see ``reads``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Annotated, ParamSpec, TypeAlias, TypeVar
@@ -19,7 +19,7 @@ from api.offsets import OffsetReader
 from api.producer import EventProducer, OutRecord
 from api.reads import Joined, Kept
 from api.settings import ApiSettings
-from api.store import Meta, Store
+from api.store import Meta, Standing, State, Store
 from attribution.channels import ChannelRules
 from schemas.topics import topic_in
 
@@ -58,9 +58,12 @@ class Services:
         self._intake_threads = anyio.CapacityLimiter(settings.intake_threads)
         self.settings, self.store, self.offsets, self.now = settings, store, offsets, now
         self._threads = anyio.CapacityLimiter(settings.query_threads)
-        self.meta: Joined[Meta] = Joined(lambda: self.call(store.meta))
-        self._standing: Joined[tuple[Meta, int | None]] = Joined(self._ask_standing)
+        self._standing: Joined[Standing] = Joined(lambda: self.call(store.standing))
         self._kept = Kept(keep_s=settings.report_keep_s, monotonic=monotonic)
+
+    async def meta(self) -> Meta:
+        """What the numbers stand on, read after the call began."""
+        return (await self._standing()).meta
 
     async def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a blocking function in a thread. When the request ends first, the thread is left to finish alone."""
@@ -82,13 +85,19 @@ class Services:
 
         The report is never older than its ``Meta`` says.
         """
-        meta, version = await self._standing()
         key = (read.__qualname__, args, tuple(sorted(kwargs.items())))
-        return meta, await self._kept.get(version, key, lambda: self.call(read, *args, **kwargs))
+        return await self.renewed(key, lambda _state, _former: read(*args, **kwargs))
 
-    async def _ask_standing(self) -> tuple[Meta, int | None]:
-        # in this order: the report is as new as the version, and the version not older than what meta claims
-        return await self.call(self.store.meta), await self.call(self.store.version)
+    async def renewed(self, key: Hashable, read: Callable[[State | None, T | None], T]) -> tuple[Meta, T]:
+        """Like ``report``, for a report that can take over parts of what it was.
+
+        Args:
+            key: which report.
+            read: blocks; takes the state to read under and the report under an earlier state, None if there is none.
+        """
+        standing = await self._standing()
+        found = await self._kept.get(standing.state, key, lambda former: self.call(read, standing.state, former))
+        return standing.meta, found
 
 
 async def services_of(request: Request) -> Services:

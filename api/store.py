@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from api.analytics_store import Analytics
 
@@ -64,6 +64,29 @@ class Meta:
     def by(self, basis: Basis) -> Meta:
         """The same for a report by this day."""
         return replace(self, as_of=self.touch_as_of) if basis == "touch_day" else self
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """State of all that reports over rollups read: equal states, equal reports.
+
+    ``days``: the built days of the run with a state each; ``rates``, ``spend``: states of the exchange rates, of spend.
+    """
+
+    run_id: int
+    days: dict[date, tuple[int, ...]]
+    rates: tuple[int, ...]
+    spend: tuple[int, ...]
+
+
+class Standing(NamedTuple):
+    """What the numbers stand on, of one moment; a report read after it is at least as new as both say.
+
+    ``state`` is None where the store does not know it.
+    """
+
+    meta: Meta
+    state: State | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +201,13 @@ class Page:
     """Channel sums with what they leave out.
 
     ``other_currencies`` have rows that could not be converted, ``converted_currencies`` rows that were; a currency
-    with rates for some of the days is in both.
+    with rates for some of the days is in both. ``parts`` is for the store that made it: what it can renew it from.
     """
 
     rows: list[ChannelRow]
     other_currencies: list[str] = field(default_factory=list)
     converted_currencies: list[str] = field(default_factory=list)
+    parts: Any = field(default=None, compare=False, repr=False)
 
 
 class Store(Analytics, Protocol):
@@ -192,14 +216,8 @@ class Store(Analytics, Protocol):
     def ping(self) -> None:
         """Return when the store answers."""
 
-    def meta(self) -> Meta:
+    def standing(self) -> Standing:
         """What the numbers of the active run stand on."""
-
-    def version(self) -> int | None:
-        """A number that differs when anything that a report over rollups reads may differ; None: not known.
-
-        A report read after it is at least as new.
-        """
 
     def channel_performance(
         self,
@@ -211,6 +229,8 @@ class Store(Analytics, Protocol):
         *,
         basis: Basis = "conversion_day",
         fx_max_age_days: int = FX_MAX_AGE_DAYS,
+        state: State | None = None,
+        former: Page | None = None,
     ) -> Page:
         """Sums by channel over the days ``start`` to ``end``, both inclusive; the unattributed row always.
 
@@ -218,6 +238,8 @@ class Store(Analytics, Protocol):
         Amounts in other currencies are converted at the rates of the conversion's day, spend at those of its own,
         rounded half to even once per day (and conversion day), channel, campaign and currency. A day takes the last
         rate at most ``fx_max_age_days`` old; rows without one are in no sum.
+
+        ``state``: what to read under; left out, it is asked. ``former``: the same report under an earlier state.
         """
 
     def results(self, customer_id: str, model: str | None, after: ResultKey | None, limit: int) -> list[ResultRow]:

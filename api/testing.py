@@ -22,6 +22,8 @@ from api.store import (
     Progress,
     ResultKey,
     ResultRow,
+    Standing,
+    State,
     TouchCredit,
     Unavailable,
 )
@@ -150,15 +152,10 @@ class MemoryStore(MemoryAnalytics):
         if self.failure is not None:
             raise self.failure
 
-    def meta(self) -> Meta:
-        """The facts that were set."""
+    def standing(self) -> Standing:
+        """The facts that were set; their state is not known, since they are anybody's to change."""
         self.ping()
-        return self.facts
-
-    def version(self) -> int | None:
-        """Not known: the facts are anybody's to change."""
-        self.ping()
-        return None
+        return Standing(self.facts, None)
 
     def channel_performance(
         self,
@@ -170,6 +167,8 @@ class MemoryStore(MemoryAnalytics):
         *,
         basis: Basis = "conversion_day",
         fx_max_age_days: int = FX_MAX_AGE_DAYS,
+        state: State | None = None,  # noqa: ARG002 - computed from the facts at each call
+        former: Page | None = None,  # noqa: ARG002 - as above
     ) -> Page:
         """Sums by channel, the unattributed row always."""
         self.ping()

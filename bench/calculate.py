@@ -39,6 +39,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 
+from cli import percentiles
 from cli.local_key import local_key
 from embedded.ports import LOOPBACK, free_port
 
@@ -209,7 +210,7 @@ async def drive(
     if load.failure or not answered:
         raise SystemExit(f"{tree}: {load.failure or 'no answer at all'}")
     found = sorted(load.latencies[:answered])
-    p50, p95, p99, worst = (round(1_000 * found[min(answered - 1, int(answered * q))], 2) for q in (0.5, 0.95, 0.99, 1))
+    p50, p95, p99, worst = (round(1_000 * percentiles.at(found, q), 2) for q in (0.5, 0.95, 0.99, 1))
     name = f"{clients} clients" if rate is None else f"{rate:g}/s due"
     return Figures(
         tree=tree,

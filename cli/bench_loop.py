@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cli import percentiles
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
@@ -71,8 +73,5 @@ def measure(
     if failures:
         raise RuntimeError(f"{name}: {failures[0]}") from failures[0]
     every = sorted(ms for mine in found for ms in mine)
-    return Measured(name, len(every), _at(every, 0.5), _at(every, 0.95), _at(every, 0.99), len(every) / took)
-
-
-def _at(ordered: list[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    p50, p95, p99 = (percentiles.at(every, q) for q in (0.5, 0.95, 0.99))
+    return Measured(name, len(every), p50, p95, p99, len(every) / took)

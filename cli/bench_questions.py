@@ -132,9 +132,7 @@ def _queries(world: World, customer: str) -> dict[str, tuple[str, dict[str, Any]
     every = [world.start + timedelta(days=i) for i in range(world.days)]
     page = {"customer_id": customer, "has_after": 0, "after_us": 0, "after_id": ""}
     return {
-        "query meta": ("meta", {}),
-        "query report_version": ("report_version", {}),
-        "query report_state": ("report_state", {}),
+        "query standing": ("standing", {}),
         "query report_credits, 1 day": ("report_credits", {**asked, "days": every[-1:]}),
         "query report_credits, 90 days": ("report_credits", {**asked, "days": every}),
         "query report_credits_touch, 1 day": ("report_credits_touch", {**asked, **span, "days": every[-1:]}),

@@ -9,7 +9,6 @@ due, not from when it was sent (no coordinated omission), to the end of the look
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,8 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
+
+from cli import percentiles
 
 #: More than any deadline has canaries of one slot apart at 20 a second: three seconds.
 SLOTS: Final = 64
@@ -136,7 +137,7 @@ def quantiles(ages: Sequence[float]) -> dict[str, float]:
     ranked = sorted(ages)
     if not ranked:
         return {}
-    found = {f"p{q * 100:g}": ranked[max(math.ceil(q * len(ranked)) - 1, 0)] for q in QUANTILES}
+    found = {f"p{q * 100:g}": percentiles.at(ranked, q) for q in QUANTILES}
     return {**found, "max": ranked[-1]}
 
 

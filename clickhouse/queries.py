@@ -6,18 +6,6 @@ be given. Money is int micros, times are aware UTC datetimes, days are ``date``.
 =============================  =====================================================================================
 query                          parameters -> columns
 =============================  =====================================================================================
-channel_performance            basis: "conversion_day" or "touch_day", start: date, end: date (both inclusive),
-                               model: str, currency: str (to which others are converted), conversion_type: str
-                               ("" = all), fx_max_age_days: int (oldest rate that counts)
-                               -> channel, conversions (sum of weights, float), revenue_micros, spend_micros,
-                               touchpoints, cpa_micros (int or None), roas (float or None), roi (float or None);
-                               most revenue first; the ``unattributed`` row is always there
-channel_performance_totals     same parameters -> one row, same columns without channel
-currencies_in_period           same parameters -> currency, is_converted, is_left_out (for want of a rate, on some
-                               days): the other currencies behind that report
-spend_through                  end: date -> channel, spend_through (date): newest day with spend up to end
-report_state                   none -> one row: run_id, rates and spend (numbers that change with them), days and
-                               builds (lists: the days of the run, and a number each that changes when it is built)
 report_credits                 run_id, days: list of date, model, currency, conversion_type, fx_max_age_days
                                -> day, channel, has_usable (0: no amount had a rate, so no sums), conversions,
                                revenue_micros, touchpoints, converted and left_out (lists of other currencies)
@@ -34,28 +22,12 @@ explain_history                conversion_id -> rev, customer_id, converted_at, 
                                config_hash, emitted_at, models, ids, weights, micros: every row still held, by rev
 explain_config                 none -> config (JSON), config_hash of the active run
 explain_links                  customers: list of ids -> at_us, event_id, previous_id, customer_id
-report_version                 none -> version: a number that differs when what reports over rollups read may differ
-results_by_customer            customer_id: str, model: str ("" = all), limit: int (credits)
-                               -> the columns of the view ``credits``: run_id, model, conversion_id, customer_id,
-                               conversion_type, converted_at, currency, position (from 1), touchpoint_id,
-                               touched_at, channel, campaign, weight, value_micros, rev;
-                               by converted_at, conversion_id, model, position
-customer_journey               customer_id: str, limit: int (the newest ones are kept)
-                               -> kind ("touchpoint" or "conversion"), event_id, occurred_at, channel, campaign,
-                               touch_type, source, medium, cost_micros, conversion_type, conversion_id, order_id,
-                               status, adjusts, value_micros, currency;
-                               oldest first; texts that do not apply are "", amounts 0
 data_status                    none -> run_id, app, topic, partition, offset (next), watermark (None before the
                                first event), updated_at; a row per topic and partition of the active run
 dead_letters_by_reason         none -> topic, reason, stage, records, last_failed_at
-meta                           none -> one row: run_id, run_label, config_hash, as_of and touch_as_of, of the sums
-                               by conversion day and by touch day (None until they were built once), watermark (None
-                               before the first event), updated_at (None before the first write), dirty_days,
-                               server_time
+standing                       none -> part, run_id, name, day, text, a, b, c, latest, total, rows: the state of all
+                               tables, see its text; ``clickhouse.standing`` reads it
 =============================  =====================================================================================
-
-``as_of``: every change marked before it is in the rollups. ``watermark``: the event time up to which all partitions
-that are moving have been read; one without news for a minute does not hold it back.
 
 Raises ``ValueError`` for an unknown query or a wrong set of parameters, and the errors of ``clickhouse.errors``.
 """

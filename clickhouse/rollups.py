@@ -22,9 +22,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from clickhouse import queries
+from clickhouse import queries, standing
 from clickhouse.errors import LockHeld, SinkUnavailable, StoreError
 from clickhouse.rollup_pace import Pace
 from clickhouse.rollup_turn import Turn
@@ -126,8 +127,8 @@ class Roller:
 
     def freshness(self) -> Freshness:
         """How current the rollups of the active run are."""
-        meta = queries.run(self._client, "meta")[0]
-        return Freshness(meta["as_of"], meta["dirty_days"])
+        found = standing.read(partial(queries.run, self._client))
+        return Freshness(found.as_of, found.dirty_days)
 
     def drain(self) -> list[tuple[int, date]]:
         """Passes until one finds less than it may build; returns all that was built. Raises like ``run_once``."""

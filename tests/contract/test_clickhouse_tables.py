@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from reports import read_report
 
-from clickhouse import queries
+from api.store import ChannelRow
+from clickhouse import queries, standing
 from clickhouse.client import connect
 from clickhouse.settings import ClickHouseSettings
 from clickhouse.tables import WRITE_ORDER, Table
@@ -62,37 +65,17 @@ def test_declared_key_and_version_are_those_of_the_engine(client: Client, table:
     assert sorting_key.replace(of_time, "converted_at") == ", ".join(table.key)
 
 
-DAYS = {"start": date(2026, 1, 1), "end": date(2026, 1, 31)}
-FILTERS = {
-    "basis": "conversion_day",
-    "model": "linear",
-    "currency": "USD",
-    "conversion_type": "",
-    "fx_max_age_days": 7,
-}
-AMOUNTS = "conversions revenue_micros spend_micros touchpoints cpa_micros roas roi"
+MONEY: dict[str, Any] = {"currency": "USD", "fx_max_age_days": 7}
+DAYS: dict[str, Any] = {"start": date(2026, 1, 1), "end": date(2026, 1, 31)}
+CREDITS = {**MONEY, "run_id": 1, "days": [date(2026, 1, 1)], "model": "linear", "conversion_type": ""}
+CREDIT_COLUMNS = "day channel has_usable conversions revenue_micros touchpoints converted left_out"
 SERVED: dict[str, tuple[dict[str, Any], str]] = {
-    "channel_performance": ({**DAYS, **FILTERS}, f"channel {AMOUNTS}"),
-    "channel_performance_totals": ({**DAYS, **FILTERS}, AMOUNTS),
-    "currencies_in_period": ({**DAYS, **FILTERS}, "currency is_converted is_left_out"),
-    "spend_through": ({"end": date(2026, 1, 31)}, "channel spend_through"),
-    "results_by_customer": (
-        {"customer_id": "c", "model": "", "limit": 10},
-        (
-            "run_id model conversion_id customer_id conversion_type converted_at currency position touchpoint_id "
-            "touched_at channel campaign weight value_micros rev"
-        ),
-    ),
-    "customer_journey": (
-        {"customer_id": "c", "limit": 10},
-        (
-            "kind event_id occurred_at channel campaign touch_type source medium cost_micros conversion_type "
-            "conversion_id order_id status adjusts value_micros currency"
-        ),
-    ),
+    "report_credits": (CREDITS, CREDIT_COLUMNS),
+    "report_credits_touch": ({**CREDITS, **DAYS}, CREDIT_COLUMNS),
+    "report_spend": ({**MONEY, **DAYS}, "channel has_usable spend_micros converted left_out spend_through"),
+    "standing": ({}, "part run_id name day text a b c latest total rows"),
     "data_status": ({}, "run_id app topic partition offset watermark updated_at"),
     "dead_letters_by_reason": ({}, "topic reason stage records last_failed_at"),
-    "meta": ({}, "run_id run_label config_hash as_of touch_as_of watermark updated_at dirty_days server_time"),
 }
 
 
@@ -117,24 +100,12 @@ def test_the_description_of_the_queries_names_every_parameter_and_column(name: s
 
 
 def test_an_empty_store_answers_with_the_unattributed_row_and_unknown_times(client: Client) -> None:
-    rows = queries.run(client, "channel_performance", **DAYS, **FILTERS)
-    meta = queries.run(client, "meta")
+    found = standing.read(partial(queries.run, client))
+    page = read_report(client, basis="conversion_day", model="linear", conversion_type="", **MONEY, **DAYS)
 
-    assert rows == [
-        {
-            "channel": "unattributed",
-            "conversions": 0.0,
-            "revenue_micros": 0,
-            "spend_micros": 0,
-            "touchpoints": 0,
-            "cpa_micros": None,
-            "roas": None,
-            "roi": None,
-        }
-    ]
-    assert [(m["run_id"], m["as_of"], m["watermark"], m["updated_at"], m["dirty_days"]) for m in meta] == [
-        (1, None, None, None, 0)
-    ]
+    assert page.rows == [ChannelRow("unattributed", 0.0, 0, 0, 0, None)]
+    assert (found.run_id, found.as_of, found.touch_as_of, found.watermark) == (1, None, None, None)
+    assert (found.dirty_days, found.builds) == (0, {})
 
 
 def test_the_views_have_the_published_columns(client: Client) -> None:

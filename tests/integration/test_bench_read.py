@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from api.report_days import Asked, ReportDays
+from api import report_days
+from api.clickhouse_store import state_of
+from api.report_days import Asked
+from api.store import Page
 from cli import bench_read, bench_world
 from cli.bench_world import World
-from clickhouse import queries
+from clickhouse import queries, standing
 from clickhouse.client import connect
 from clickhouse.errors import StoreError
 from clickhouse.rollups import Roller
@@ -79,26 +82,28 @@ def test_another_database_is_neither_filled_nor_dropped(clickhouse_url: str, cli
 @pytest.mark.parametrize("basis", ["conversion_day", "touch_day"])
 def test_a_report_reads_the_days_that_were_built_since_and_no_others(client: Client, basis: Any) -> None:
     run = Counting(client)
-    reports = ReportDays(run, keep_s=3_600)
     asked = Asked(basis, WORLD.start, WORLD.end, "linear", "USD", "", 7)
     credits_ = "report_credits" if basis == "conversion_day" else "report_credits_touch"
 
-    first = reports.read(asked)
+    def renewed(former: Page | None) -> Page:
+        return report_days.read(run, asked, state_of(standing.read(run)), former)
+
+    first = renewed(None)
     whole = run.rows.copy()
     run.rows.clear()
-    again = reports.read(asked)
-    assert run.rows.keys() == {"report_state"}
+    again = renewed(first)
+    assert run.rows.keys() == {"standing"}
 
     queries.execute(client, "bench_mark", day=WORLD.end, unit=7)
     Roller(client).drain()
     run.rows.clear()
-    third = reports.read(asked)
+    third = renewed(again)
 
     assert first == again
     # the roller adds weights up in another order when it holds a day's minutes
     assert [replace(r, conversions=0.0) for r in third.rows] == [replace(r, conversions=0.0) for r in first.rows]
     assert [r.conversions for r in third.rows] == pytest.approx([r.conversions for r in first.rows])
-    assert run.rows.keys() == {"report_state", credits_}
+    assert run.rows.keys() == {"standing", credits_}
     assert run.rows[credits_] < whole[credits_] / 2
     table = "rollup_day" if basis == "conversion_day" else "rollup_touch_day"
     rows = next(size["rows"] for size in queries.run(client, "bench_sizes") if size["table"] == table)

@@ -7,13 +7,16 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from reports import read_report
 
+from api.store import ChannelRow
 from attribution.config import DAY_US
 from attribution.types import UNATTRIBUTED, Conversion, ConversionCredits
-from clickhouse import queries
+from clickhouse import queries, standing
 from clickhouse.client import connect
 from clickhouse.errors import LockHeld, SinkRejected, SinkUnavailable
 from clickhouse.rollups import LOCK, Roller
@@ -236,7 +239,7 @@ def test_after_every_quick_pass_hot_days_and_after_every_full_one_both_sums_equa
                 assert of_day(store.rollups_by_touch(), day) == of_day(store.expected(is_by_touch=True), day)
         if not is_quick:
             assert store.rollups_by_day() == store.expected()
-        claimed = queries.run(store.client, "meta")[0]["touch_as_of"]
+        claimed = standing.read(partial(queries.run, store.client)).touch_as_of
         known = sum(claimed is not None and at <= claimed for at, _ in by_touch)
         later = [sums for _, sums in by_touch[max(known - 1, 0) :]] if known else [{}, *(sums for _, sums in by_touch)]
         for day in (DATE_0, DATE_0 + timedelta(days=1)):
@@ -271,7 +274,7 @@ def test_what_quick_passes_leave_behind_is_built_by_any_roller_when_the_marks_ha
     roller.run_once(is_quick=True)
     assert store.rollups_by_day() == store.expected()
     assert store.rollups_by_touch() != store.expected(is_by_touch=True)
-    assert queries.run(store.client, "meta")[0]["dirty_days"] == 0
+    assert standing.read(partial(queries.run, store.client)).dirty_days == 0
 
     monkeypatch.setattr("clickhouse.rollups.GRACE_US", 0)
     assert Roller(store.client).run_once(is_quick=True) == [(1, DATE_0)]
@@ -527,7 +530,7 @@ PERFORMANCE: dict[str, Any] = {
 
 
 def test_channel_performance_has_credits_spend_and_the_unattributed_row(store: Store) -> None:
-    """Ratios are those of the sums; a divisor of 0 gives none; other days and currencies stay out."""
+    """Other days and currencies stay out."""
     store.put(
         credits_of("a", 0, value=3_000_000, channels=("email", "paid_search")),
         credits_of("b", 1, value=1_000_000, channels=("paid_search",)),
@@ -544,17 +547,15 @@ def test_channel_performance_has_credits_spend_and_the_unattributed_row(store: S
     Writer(store.client).write({"spend": spend_rows(spend)})
     Roller(store.client).drain()
 
-    rows = {row.pop("channel"): row for row in queries.run(store.client, "channel_performance", **PERFORMANCE)}
-    (totals,) = queries.run(store.client, "channel_performance_totals", **PERFORMANCE)
+    page = read_report(store.client, **PERFORMANCE)
 
-    assert [tuple(row.values()) for row in rows.values()] == [
-        (1.5, 2_500_000, 1_000_000, 2, 666_667, 2.5, 1.5),
-        (0.5, 1_500_000, 0, 1, 0, None, None),
-        (1.0, 500_000, 0, 0, 0, None, None),
-        (0.0, 0, 250_000, 0, None, 0.0, -1.0),
+    assert page.rows == [
+        ChannelRow("paid_search", 1.5, 2_500_000, 1_000_000, 2, DATE_0 + timedelta(days=1)),
+        ChannelRow("email", 0.5, 1_500_000, 0, 1, DATE_0),
+        ChannelRow("unattributed", 1.0, 500_000, 0, 0),
+        ChannelRow("display", 0.0, 0, 250_000, 0, DATE_0),
     ]
-    assert list(rows) == ["paid_search", "email", "unattributed", "display"]
-    assert tuple(totals.values()) == (3.0, 4_500_000, 1_250_000, 3, 416_667, 3.6, 2.6)
+    assert (page.other_currencies, page.converted_currencies) == (["EUR"], [])
 
 
 def test_channel_performance_can_be_limited_to_a_conversion_type(store: Store) -> None:
@@ -563,8 +564,8 @@ def test_channel_performance_can_be_limited_to_a_conversion_type(store: Store) -
     Roller(store.client).drain()
 
     def conversions(kind: str) -> float:
-        bound = {**PERFORMANCE, "conversion_type": kind}
-        return float(queries.run(store.client, "channel_performance_totals", **bound)[0]["conversions"])
+        page = read_report(store.client, **{**PERFORMANCE, "conversion_type": kind})
+        return sum(row.conversions for row in page.rows)
 
     assert [conversions(kind) for kind in ("", "purchase", "lead_created", "other")] == [2.0, 1.0, 1.0, 0.0]
 
@@ -593,6 +594,6 @@ def test_later_spend_replaces_in_the_performance(store: Store) -> None:
             {"spend": spend_rows([SpendEvent("s", DAY_0, "email", cost, "USD", received_at_us=9_000, offset=offset)])}
         )
 
-    rows = queries.run(store.client, "channel_performance", **PERFORMANCE)
+    rows = read_report(store.client, **PERFORMANCE).rows
 
-    assert [(row["channel"], row["spend_micros"]) for row in rows] == [("email", 40), ("unattributed", 0)]
+    assert [(row.channel, row.spend_micros) for row in rows] == [("email", 40), ("unattributed", 0)]

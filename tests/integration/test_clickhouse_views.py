@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from attribution.config import DAY_US
 from attribution.types import UNATTRIBUTED, Conversion, ConversionCredits
-from clickhouse import queries
+from clickhouse import queries, standing
 from clickhouse.client import connect
 from clickhouse.rows import (
     DeadLetter,
@@ -59,7 +60,13 @@ def put(client: Client, customer_id: str, *credits_: ConversionCredits, run_id: 
 
 
 def results(client: Client, customer_id: str, model: str = "", limit: int = 100) -> list[dict[str, Any]]:
-    return queries.run(client, "results_by_customer", customer_id=customer_id, model=model, limit=limit)
+    """Of the view ``credits``."""
+    bound = {"customer": customer_id, "model": model, "limit": limit}
+    sql = """
+        SELECT * FROM credits WHERE customer_id = {customer:String} AND ({model:String} = '' OR model = {model:String})
+        ORDER BY converted_at, conversion_id, model, position LIMIT {limit:UInt32}
+    """
+    return list(client.query(sql, parameters=bound).named_results())
 
 
 def test_credits_are_the_long_form_of_the_newest_rows(client: Client) -> None:
@@ -164,9 +171,13 @@ def test_a_customers_rows_are_found_without_reading_the_others(client: Client) -
     Writer(client).write(
         {"attributions": attribution_rows(batch, run_id=1, config_hash="h", emitted_at_us=1)},
     )
-    bound = {"customer_id": "c777", "model": "", "limit": 100}
+    bound = {"customer": "c777"}
+    lookup = """
+        SELECT * FROM credits WHERE customer_id = {customer:String}
+        SETTINGS use_skip_indexes_if_final = 1, use_skip_indexes_if_final_exact_mode = 1
+    """
 
-    plan = client.query(f"EXPLAIN indexes = 1 {queries.load('results_by_customer')}", parameters=bound).result_rows
+    plan = client.query(f"EXPLAIN indexes = 1 {lookup}", parameters=bound).result_rows
     text = "\n".join(row[0] for row in plan)
     skipped = text[text.index("customer_id_bloom") :].split("Granules: ")[1].split()[0].split("/")
 
@@ -175,7 +186,7 @@ def test_a_customers_rows_are_found_without_reading_the_others(client: Client) -
     assert int(skipped[1]) >= 5
 
 
-def test_a_journey_is_in_order_and_keeps_the_newest(client: Client) -> None:
+def test_a_journey_is_in_order_and_holds_each_event_once(client: Client) -> None:
     touches = [TouchpointEvent(f"t{i}", "c1", BASE_US + i, "email", campaign="x") for i in range(5)]
     other = TouchpointEvent("z", "c2", BASE_US, "email")
     purchase = ConversionWireEvent("k", "c1", BASE_US + 3, order_id="o1", value_micros=5)
@@ -185,15 +196,18 @@ def test_a_journey_is_in_order_and_keeps_the_newest(client: Client) -> None:
     Writer(client).write(tables)
 
     def journey(limit: int) -> list[str]:
-        rows = queries.run(client, "customer_journey", customer_id="c1", limit=limit)
-        return [row["event_id"] for row in rows]
+        return [row["event_id"] for row in page(limit)]
 
-    rows = queries.run(client, "customer_journey", customer_id="c1", limit=100)
-    assert journey(100) == ["t0", "t1", "t2", "k", "t3", "t4", "r"]
-    assert journey(2) == ["t4", "r"]
-    assert [(row["kind"], row["conversion_id"], row["status"]) for row in rows if row["kind"] == "conversion"] == [
-        ("conversion", "purchase:o1", "completed"),
-        ("conversion", "r", "refunded"),
+    def page(limit: int) -> list[dict[str, Any]]:
+        return queries.run(
+            client, "journey_page", customer_id="c1", has_after=0, after_us=0, after_rank=0, after_id="", limit=limit
+        )
+
+    assert journey(100) == ["t0", "t1", "t2", "t3", "k", "t4", "r"]
+    assert journey(2) == ["t0", "t1"]
+    assert [(row["order_id"], row["adjusts"], row["status"]) for row in page(100) if row["kind"] == "conversion"] == [
+        ("o1", "", "completed"),
+        ("", "o1", "refunded"),
     ]
 
 
@@ -229,7 +243,6 @@ def test_the_watermark_is_the_least_of_the_moving_partitions(client: Client) -> 
     Writer(client).write({"worker_progress": progress_rows("app", put_progress, run_id=1)})
     client.command("INSERT INTO worker_progress SELECT 1, 'app', 't', 3, 9, 5, now64(6) - INTERVAL 2 MINUTE")
 
-    (meta,) = queries.run(client, "meta")
+    found = standing.read(partial(queries.run, client))
 
-    assert meta["watermark"] == BASE + timedelta(microseconds=3)
-    assert meta["updated_at"] <= meta["server_time"]
+    assert found.watermark == BASE + timedelta(microseconds=3)

@@ -263,10 +263,10 @@ def test_promoting_is_seen_by_the_next_query_and_workers_change_to_the_run(lived
     lived.replay("shown")
     shown = lived.runs().get("shown").run_id
     store = ClickHouseStore(ClickHouseSettings(url=lived.clickhouse_url, database=lived.database))
-    assert store.meta().run_id == 1
+    assert store.standing().meta.run_id == 1
     worker = start_following(lived, 5)
     promoted = lived.call("runs", "promote", "shown")
-    seen, not_summed = store.meta().run_id, Roller(lived.client()).freshness().dirty_days
+    seen, not_summed = store.standing().meta.run_id, Roller(lived.client()).freshness().dirty_days
     code = worker.wait(30)
     del lived.workers[5]
     assert promoted.exit_code == 0, promoted.output
@@ -284,7 +284,7 @@ def test_promoting_is_seen_by_the_next_query_and_workers_change_to_the_run(lived
     assert (refused.exit_code, "promote another run first" in refused.output) == (1, True)
 
     assert lived.call("runs", "promote", "live").exit_code == 0
-    assert store.meta().run_id == 1
+    assert store.standing().meta.run_id == 1
     gap = lived.call("runs", "promote", "shown")
     lived.start()
     lived.wait()

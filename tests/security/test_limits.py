@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from accounts.roles import Role
 from api.settings import ApiSettings
-from api.store import Meta
+from api.store import Standing
 from api.testing import MemoryStore
 
 MODELS = "/api/v1/attribution/models"
@@ -51,9 +51,9 @@ async def test_no_limit_when_none_is_set(world: Any, open_client: Client) -> Non
 
 async def test_requests_at_once_are_bounded_per_key(world: Any, open_client: Client) -> None:
     class Slow(MemoryStore):
-        def meta(self) -> Meta:
+        def standing(self) -> Standing:
             anyio.from_thread.run(anyio.sleep, 0.3)
-            return super().meta()
+            return super().standing()
 
     world.stores["default"] = Slow()
     app = world.app(max_concurrent=2)

@@ -125,9 +125,9 @@ async def test_a_body_above_the_limit_is_refused(is_declared: bool) -> None:
 
 async def test_a_slow_answer_ends_at_the_time_limit() -> None:
     class Slow(MemoryStore):
-        def meta(self) -> Any:
+        def standing(self) -> Any:
             asyncio.run(asyncio.sleep(0.5))
-            return super().meta()
+            return super().standing()
 
     async with client_of(build(Slow(), request_timeout_s=0.05)) as client:
         assert "0.05 s" in check_problem(await client.get(READS[0]), 504)["detail"]

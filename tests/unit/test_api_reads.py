@@ -1,4 +1,4 @@
-"""Shared questions are never answered with what was known before they were asked; reports are kept by version only."""
+"""Shared questions are never answered with what was known before they were asked; reports are kept by state only."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.app import create_app
-from api.reads import _KEPT_REPORTS, Joined, Kept
+from api.reads import _KEPT_ANSWERS, Joined, Kept
 from api.settings import ApiSettings
-from api.store import Meta, Page, Unavailable
+from api.store import Meta, Page, Standing, State, Unavailable
 from api.testing import MemoryOffsets, MemoryStore
 from schemas.events import SpendEvent
 
@@ -122,8 +122,10 @@ class Asked:
 
     def __init__(self) -> None:
         self.times, self.failure = 0, False
+        self.formers: list[int | None] = []
 
-    async def __call__(self) -> int:
+    async def __call__(self, former: int | None = None) -> int:
+        self.formers.append(former)
         self.times += 1
         await asyncio.sleep(0)
         if self.failure:
@@ -131,18 +133,42 @@ class Asked:
         return self.times
 
 
-async def test_a_report_is_kept_for_its_version_and_no_other() -> None:
+async def test_an_answer_is_kept_for_its_state_and_no_other() -> None:
     kept, asked = Kept(keep_s=30, monotonic=lambda: 0.0), Asked()
     assert [await kept.get(v, "k", asked) for v in (1, 1, 2, 2, 1)] == [1, 1, 2, 2, 3]
     assert await kept.get(1, "other", asked) == 4
     assert await asyncio.gather(*(kept.get(9, "k", asked) for _ in range(20))) == [5] * 20
+    assert asked.formers == [None, 1, 2, None, 3], "the newest answer to the same question"
 
 
-async def test_nothing_is_kept_without_a_version_or_without_a_time() -> None:
+async def test_nothing_is_kept_without_a_state_or_without_a_time() -> None:
     asked = Asked()
     kept, never = Kept(keep_s=30, monotonic=lambda: 0.0), Kept(keep_s=0, monotonic=lambda: 0.0)
     assert [await kept.get(None, "k", asked) for _ in range(3)] == [1, 2, 3]
     assert [await never.get(1, "k", asked) for _ in range(3)] == [4, 5, 6]
+    assert asked.formers == [None] * 6
+
+
+async def test_an_answer_is_renewed_until_its_oldest_part_is_too_old() -> None:
+    clock, asked = [0.0], Asked()
+    kept = Kept(keep_s=30, monotonic=lambda: clock[0])
+    for state, clock[0] in enumerate((0.0, 20.0, 30.0, 31.0, 50.0)):
+        await kept.get(state, "k", asked)
+    assert asked.formers == [None, 1, 2, None, 4]
+
+
+async def test_an_answer_that_is_still_read_is_not_what_the_next_one_is_made_of() -> None:
+    kept, gate, asked = Kept(keep_s=30, monotonic=lambda: 0.0), asyncio.Event(), Asked()
+
+    async def slow(former: int | None) -> int:
+        await gate.wait()
+        return await asked(former)
+
+    both = [asyncio.create_task(kept.get(state, "k", slow)) for state in (1, 2)]
+    await ticks(3)
+    gate.set()
+    await asyncio.gather(*both)
+    assert asked.formers == [None, None]
 
 
 async def test_a_report_is_read_again_when_it_is_too_old_or_has_failed() -> None:
@@ -161,26 +187,22 @@ async def test_a_report_is_read_again_when_it_is_too_old_or_has_failed() -> None
 
 async def test_the_number_of_kept_reports_is_bounded() -> None:
     kept, asked = Kept(keep_s=30, monotonic=lambda: 0.0), Asked()
-    for key in range(3 * _KEPT_REPORTS):
+    for key in range(3 * _KEPT_ANSWERS):
         await kept.get(1, key, asked)
-    assert len(kept._reports) == _KEPT_REPORTS
-    assert await kept.get(1, 3 * _KEPT_REPORTS - 1, asked) == 3 * _KEPT_REPORTS
+    assert len(kept._answers) == _KEPT_ANSWERS
+    assert await kept.get(1, 3 * _KEPT_ANSWERS - 1, asked) == 3 * _KEPT_ANSWERS
 
 
 @dataclass(slots=True)
 class CountingStore(MemoryStore):
-    """A store with a version, that counts its reads."""
+    """A store with a state, that counts its reads."""
 
-    number: int | None = 1
+    number: int = 1
     reads: Counter[str] = field(default_factory=Counter)
 
-    def meta(self) -> Meta:
-        self.reads["meta"] += 1
-        return MemoryStore.meta(self)
-
-    def version(self) -> int | None:
-        self.reads["version"] += 1
-        return self.number
+    def standing(self) -> Standing:
+        self.reads["standing"] += 1
+        return Standing(MemoryStore.standing(self).meta, State(1, {}, (), (self.number,)))
 
     def channel_performance(self, start: date, end: date, *rest: Any, **named: Any) -> Page:
         self.reads["channel_performance"] += 1
@@ -198,14 +220,14 @@ async def test_many_clients_cost_the_store_little_more_than_one() -> None:
         answers = await asyncio.gather(*(client.get(PERFORMANCE) for _ in range(40)))
         assert {a.status_code for a in answers} == {200}
         assert store.reads["channel_performance"] == 1
-        assert store.reads["meta"] <= 10
+        assert store.reads["standing"] <= 10
         await client.get(f"{PERFORMANCE}?basis=touch_day")
         await client.get(f"{PERFORMANCE}?currency=EUR")
     assert store.reads["channel_performance"] == 3
 
 
 @pytest.mark.parametrize("changes", [{}, {"report_keep_s": 0}], ids=["kept", "not kept"])
-async def test_a_new_version_is_shown_at_once(changes: dict[str, Any]) -> None:
+async def test_a_new_state_is_shown_at_once(changes: dict[str, Any]) -> None:
     store = CountingStore()
     async with client_of(store, **changes) as client:
         before = (await client.get(PERFORMANCE)).json()["totals"]["spend"]

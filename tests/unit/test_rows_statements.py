@@ -79,13 +79,13 @@ def test_every_query_describes_each_of_its_parameters() -> None:
 
 
 def test_an_unknown_query_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"'nope' does not exist; there are: .*channel_performance"):
+    with pytest.raises(ValueError, match=r"'nope' does not exist; there are: .*report_credits"):
         queries.load("nope")
 
 
 def test_missing_and_unknown_parameters_are_named() -> None:
-    with pytest.raises(ValueError, match=r"missing parameters \['limit'\], unknown parameters \['max'\]"):
-        queries.run(None, "customer_journey", customer_id="c", max=1)  # type: ignore[arg-type]  # not reached
+    with pytest.raises(ValueError, match=r"missing parameters \['day'\], unknown parameters \['max'\]"):
+        queries.run(None, "bench_customer", max=1)  # type: ignore[arg-type]  # not reached
 
 
 def test_a_table_name_that_is_not_plain_is_refused() -> None:
