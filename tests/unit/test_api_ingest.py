@@ -75,7 +75,9 @@ async def test_every_format_writes_the_same_records(body: bytes, content_type: s
     producer = MemoryProducer()
     headers = {"Content-Type": content_type} | ({"Content-Encoding": "gzip"} if packed else {})
     async with api_of(producer) as client:
-        answer = await client.post("/touchpoints", content=gzip.compress(body, mtime=0) if packed else body, headers=headers)
+        answer = await client.post(
+            "/touchpoints", content=gzip.compress(body, mtime=0) if packed else body, headers=headers
+        )
     assert (answer.status_code, answer.json()) == (202, {"sent": 2, "accepted": 2, "rejected": 0, "errors": []})
     assert [(r.topic, r.key) for r in producer.records] == [("attribution.touchpoints", b"c")] * 2
     events = [decoded("touchpoint", r) for r in producer.records]
@@ -118,8 +120,16 @@ async def test_nothing_usable_is_422_and_nothing_is_written() -> None:
         (b"<a/>", {"Content-Type": "application/xml"}, 415),
         (b"[]", {"Content-Type": "application/json", "Content-Encoding": "br"}, 415),
         (b"no gzip", {"Content-Type": "application/json", "Content-Encoding": "gzip"}, 400),
-        (gzip.compress(b"[]" * 99, mtime=0)[:-9], {"Content-Type": "application/json", "Content-Encoding": "gzip"}, 400),
-        (gzip.compress(b" " * 2_000_000, mtime=0), {"Content-Type": "application/json", "Content-Encoding": "gzip"}, 413),
+        (
+            gzip.compress(b"[]" * 99, mtime=0)[:-9],
+            {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+            400,
+        ),
+        (
+            gzip.compress(b" " * 2_000_000, mtime=0),
+            {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+            413,
+        ),
         (b" " * 20_000, {"Content-Type": "application/json"}, 413),
         (b"event_id,event_id\na,b\n", {"Content-Type": "text/csv"}, 422),
     ],
