@@ -371,6 +371,52 @@ def test_the_newest_days_of_the_active_run_come_first(store: Store) -> None:
     assert store.rollups() == store.expected()
 
 
+class Talking:
+    """A client that counts its statements, reads and inserts."""
+
+    def __init__(self, client: Client) -> None:
+        self._client, self.said = client, 0
+
+    def __getattr__(self, name: str) -> Any:
+        held = getattr(self._client, name)
+        if name not in {"command", "query", "query_arrow", "insert_arrow"}:
+            return held
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.said += 1
+            return held(*args, **kwargs)
+
+        return counted
+
+
+def test_quick_passes_that_follow_each_other_share_a_turn_and_take_few_statements(store: Store) -> None:
+    """List, read, stage, swap, record, clear; twice a second one more. At the end the lock and the stage are gone."""
+    talk = Talking(store.client)
+    said: list[int] = []
+    now = iter(range(1_000))
+
+    def change(_: float) -> bool:
+        said.append(talk.said)
+        talk.said = 0
+        rev = len(said) + 1
+        store.put(credits_of("a", 0, minute=7, rev=rev, value=rev))
+        return rev > 8
+
+    store.put(credits_of("a", 0, minute=7))
+    Roller(talk).run_forever(  # type: ignore[arg-type]  # a client that counts
+        wait=change, on_pass=lambda _: None, on_trouble=pytest.fail, full_every_s=1e9, clock=lambda: float(next(now))
+    )
+
+    first, opens, *others = said
+    assert first > opens > max(others)
+    assert min(others) == 6
+    assert max(others) <= 7
+    assert queries.run(store.client, "lock_age", lock=LOCK) == []
+    assert queries.run(store.client, "rollups_begin")[0]["left_behind"] == []
+    Roller(store.client).drain()
+    assert store.rollups() == store.expected()
+
+
 class Interrupting:
     """A client that does something just before one of its statements, once."""
 
