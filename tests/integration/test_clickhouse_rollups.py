@@ -404,7 +404,11 @@ def test_quick_passes_that_follow_each_other_share_a_turn_and_take_few_statement
 
     store.put(credits_of("a", 0, minute=7))
     Roller(talk).run_forever(  # type: ignore[arg-type]  # a client that counts
-        wait=change, on_pass=lambda _: None, on_trouble=pytest.fail, full_every_s=1e9, clock=lambda: float(next(now))
+        wait=change,
+        on_pass=lambda _: None,
+        on_trouble=lambda error: pytest.fail(str(error)),
+        full_every_s=1e9,
+        clock=lambda: float(next(now)),
     )
 
     first, opens, *others = said

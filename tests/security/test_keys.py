@@ -178,6 +178,7 @@ async def test_a_strange_path_is_no_way_around(world: Any, open_client: Client) 
             for method in ("GET", "HEAD", "POST", "OPTIONS", "PUT", "TRACE"):
                 answer = await client.request(method, path)
                 assert answer.status_code in {401, 404, 405}, (method, path)
-                assert not answer.text or "ada" not in answer.text
+                said = answer.text.replace(answer.headers["X-Request-ID"], "")  # its digits may spell anything
+                assert "ada" not in said
                 if answer.status_code != 401:
                     assert path.startswith("/static"), (method, path)
