@@ -1,4 +1,8 @@
-"""Control d: a worker with two epochs in work at once: neither sees what the other changes, each ends when it does."""
+"""Control d: a worker with two epochs in work at once: neither sees what the other changes, each ends when it does.
+
+An epoch waits before it is made durable until the next one is computed too: whether they meet is not left to the speed
+of the machine.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from stream_app.transport import Epoch
 PLACES = asyncio.Semaphore(2)
 ONE_TRANSACTION = asyncio.Lock()  # the producer refuses a second one; what is written was computed before
 TASKS: set[asyncio.Task[None]] = set()
+NEXT_IS_COMPUTED_S = 0.5
 
 
 async def run(self: Pipeline, epoch: Epoch, fail_stop: Callable[[BaseException], None]) -> None:
@@ -29,6 +34,7 @@ async def work(self: Pipeline, epoch: Epoch, fail_stop: Callable[[BaseException]
     """All steps of one epoch."""
     try:
         batch = await self._computed(epoch)
+        await asyncio.sleep(NEXT_IS_COMPUTED_S)
         async with ONE_TRANSACTION:
             await self._make_durable(batch)
         await self._deliver(batch, (0.0, 0.0), fail_stop)
