@@ -137,10 +137,12 @@ async def _ingest(kind: EventKind, body: bytes, request: Request, services: Serv
     )
     sent, taken = await services.intake(read)
     errors = [_rejected(e) for e in taken.errors]
+    if not sent:
+        raise invalid("body", None, "holds no events; send at least one")
     if not taken.records:
         raise Problem(
             422,
-            f"None of {sent} events can be used; nothing was written." if sent else "The body holds no events.",
+            f"None of {sent} events can be used; nothing was written.",
             errors=[
                 FieldError(
                     field=f"events.{e.index}.{e.field}".rstrip("."), value=e.value, reason=f"{e.reason}: {e.detail}"
@@ -207,7 +209,7 @@ def _body_of(kind: EventKind) -> dict[str, Any]:
     line = _MEDIA[kind]
     event = json.loads(line)
     table = f"{','.join(event)}\n{','.join(event.values())}\n"
-    schema = {"type": "array", "items": {"type": "object"}, "maxItems": MAX_EVENTS}
+    schema = {"type": "array", "items": {"type": "object"}, "minItems": 1, "maxItems": MAX_EVENTS}
     text = {"type": "string"}
     return {
         "requestBody": {

@@ -13,11 +13,13 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from attribution.errors import InvalidParameterError
-from attribution.models.registry import model_ids, resolve
+from attribution.models.registry import model_names, resolve
 from attribution.money import to_micros
 from attribution.times import to_us
 
 MAX_TOUCHPOINTS: Final = 10_000
+#: The shortest duration that is asked for, in days: durations are whole microseconds, and none may be 0.
+MIN_DAYS: Final = 1e-6
 
 
 def _reasoned(convert: Callable[[Any], int]) -> Callable[[Any], int]:
@@ -69,7 +71,7 @@ Micros: TypeAlias = Annotated[
 ModelId: TypeAlias = Annotated[
     str,
     BeforeValidator(_model_id),
-    WithJsonSchema({"type": "string", "description": f"A model id or alias: {', '.join(model_ids())}."}),
+    WithJsonSchema({"type": "string", "enum": list(model_names()), "description": "A model id or alias."}),
 ]
 
 _STRICT: Final = ConfigDict(extra="forbid", frozen=True)
@@ -129,8 +131,8 @@ class CalculateIn(BaseModel):
     milestones: dict[Literal["lead_created", "opportunity_created"], TimeUs] = Field(
         default_factory=dict, description="Times of the milestones that `w_shaped` and `full_path` read."
     )
-    lookback_days: Annotated[float, Field(gt=0, le=3_650)] | None = None
-    half_life_days: Annotated[float, Field(gt=0, le=3_650)] | None = None
+    lookback_days: Annotated[float, Field(ge=MIN_DAYS, le=3_650)] | None = None
+    half_life_days: Annotated[float, Field(ge=MIN_DAYS, le=3_650)] | None = None
     custom_weights: tuple[Decimal, Decimal, Decimal] | None = Field(
         default=None, description="Shares (first, middle, last) of the model `custom`."
     )
