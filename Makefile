@@ -73,6 +73,10 @@ security: $(STAMP) ## bandit, known vulnerabilities of the locked packages, rule
 	$(BIN)/python .ci/audit_packages.py
 	$(BIN)/pytest tests/security -m "not kafka and not clickhouse"
 
+.PHONY: fuzz
+fuzz: setup ## generated requests against the running API on the real broker and engine: FUZZ_REQUESTS=10000 (5 minutes)
+	ATTRIBUTION_REQUIRE_STACK=1 FUZZ_REQUESTS=$(or $(FUZZ_REQUESTS),10000) $(BIN)/pytest tests/security/test_fuzz.py -s
+
 .PHONY: bench
 bench: setup ## the worker beside its peers on the same bytes, three rounds (about 40 minutes); PEERS=folder with run.py
 	$(BIN)/python -m bench.run $(BENCH_ARGS)

@@ -142,8 +142,8 @@ class AccessTable:
         for pattern, methods, access in self._patterns:
             if pattern.match(path):
                 found |= {method: access for method in methods if method not in found}
-        if path.startswith(self._mounts):
-            found |= {method: access for method in ("GET", "HEAD") if (access := self.find(method, path))}
+        if path.startswith(self._mounts) and (served := self.find("GET", path)):
+            found |= {"GET": served, "HEAD": served}
         return found
 
     def all(self) -> list[tuple[str, Access]]:

@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 from api.access import AccessTable, public
+from api.event_schemas import EVENTS
 from api.parameters import problems
 from api.responses import ProblemBody
 
@@ -63,6 +64,27 @@ _SCHEMES: Final = {
 }
 
 
+_SAME_CUSTOMER: Final = {"customer_id": "$request.path.customer_id", "cursor": "$response.body#/next_cursor"}
+#: Where an answer leads: operation, status, the operation that takes it, and what that one is given.
+_LINKS: Final = (
+    ("list_results", "200", "get_explanation", {"conversion_id": "$response.body#/results/0/conversion_id"}),
+    ("list_results", "200", "list_results", _SAME_CUSTOMER),
+    ("get_customer_journey", "200", "get_customer_journey", _SAME_CUSTOMER),
+    ("get_campaign_performance", "200", "get_campaign_performance", {"cursor": "$response.body#/next_cursor"}),
+    ("post_key", "201", "delete_key", {"key_id": "$response.body#/shown/id"}),
+    ("list_keys", "200", "delete_key", {"key_id": "$response.body#/keys/0/id"}),
+)
+
+
+def _add_links(schema: dict[str, Any]) -> None:
+    operations = {
+        operation["operationId"]: operation for path in schema["paths"].values() for operation in path.values()
+    }
+    for source, status, target, given in _LINKS:
+        links = operations[source]["responses"][status].setdefault("links", {})
+        links[target] = {"operationId": operations[target]["operationId"], "parameters": given}
+
+
 def _add_security(schema: dict[str, Any], table: AccessTable) -> None:
     """Say of every operation what it asks for, and the three problems that come of it."""
     schema.setdefault("components", {})["securitySchemes"] = _SCHEMES
@@ -91,7 +113,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
         )
         problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
         parts = problem.pop("$defs", {})
-        schema.setdefault("components", {}).setdefault("schemas", {}).update({**parts, "ProblemBody": problem})
+        schema.setdefault("components", {}).setdefault("schemas", {}).update(
+            {**parts, "ProblemBody": problem, **{str(event["title"]): event for event in EVENTS.values()}}
+        )
         _add_security(schema, app.state.access)
+        _add_links(schema)
         app.openapi_schema = schema
     return app.openapi_schema

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse
 from accounts.roles import Role
 from api.access import requires
 from api.errors import Problem, invalid, shown
+from api.event_schemas import EVENTS
 from api.ingest_body import rows_of, unpacked
 from api.ingest_responses import ErasureAccepted, Ingested, RejectedRow
 from api.intake import MAX_EVENTS, RowError, checked, derived_id, take
@@ -209,7 +210,8 @@ def _body_of(kind: EventKind) -> dict[str, Any]:
     line = _MEDIA[kind]
     event = json.loads(line)
     table = f"{','.join(event)}\n{','.join(event.values())}\n"
-    schema = {"type": "array", "items": {"type": "object"}, "minItems": 1, "maxItems": MAX_EVENTS}
+    reference = {"$ref": f"#/components/schemas/{EVENTS[kind]['title']}"}
+    schema = {"type": "array", "items": reference, "minItems": 1, "maxItems": MAX_EVENTS}
     text = {"type": "string"}
     return {
         "requestBody": {

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from attribution.errors import InvalidParameterError
 from attribution.models.registry import model_names, resolve
-from attribution.money import to_micros
+from attribution.money import MAX_MICROS, to_micros
 from attribution.times import to_us
 
 MAX_TOUCHPOINTS: Final = 10_000
@@ -48,7 +48,10 @@ TimeUs: TypeAlias = Annotated[
     BeforeValidator(_reasoned(to_us)),
     WithJsonSchema(
         {
-            "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "exclusiveMinimum": 0}],
+            "anyOf": [
+                {"type": "string", "format": "date-time"},
+                {"type": "number", "minimum": 1e-6, "exclusiveMaximum": 1e20},
+            ],
             "description": "ISO-8601 (UTC when it has no zone) or an epoch in s, ms or us.",
         }
     ),
@@ -60,7 +63,7 @@ Micros: TypeAlias = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "number"},
+                {"type": "number", "minimum": -MAX_MICROS / 1e6, "maximum": MAX_MICROS / 1e6},
                 {"type": "string", "pattern": r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"},
             ],
             "description": "Amount in currency units, at most six decimals; a string keeps every digit.",

@@ -15,8 +15,25 @@ from pathlib import Path
 
 import httpx
 
-from accounts.accounts import Accounts
+from attribution.config import AttributionConfig
+from attribution.recompute import recomputer
+from attribution.types import ConversionEvent
+from clickhouse.settings import ClickHouseSettings
 from embedded.ports import LOOPBACK, free_port
+from schemas.events import ConversionWireEvent, TouchpointEvent
+from tests.contract.test_api_analytics import CONFIG, described
+from tests.contract.test_api_store import START_US, Facts, load_clickhouse
+
+
+def plant(engine: ClickHouseSettings) -> None:
+    """Customer ``c-42`` with the conversion ``purchase:o-1001``, whom the description and the pages name."""
+    touch = TouchpointEvent("t-1", "c-42", START_US - 60_000_000, "Paid Search")
+    sold = ConversionWireEvent("v-1", "c-42", START_US, order_id="o-1001", value_micros=100_000_000, currency="USD")
+    config = AttributionConfig(models=CONFIG.models)
+    event = ConversionEvent(START_US, "v-1", "purchase", "o-1001", 100_000_000, "USD", "completed", "")
+    found = recomputer(config)([(touch.occurred_at_us, "t-1", "Paid Search", "")], [event])
+    load_clickhouse(Facts(touchpoints=[touch], conversions=[sold], credits=[("c-42", c) for c in found]), engine)
+    described(engine)
 
 
 @dataclass(frozen=True)
@@ -36,9 +53,7 @@ class Served:
 
 
 @contextmanager
-def served_api(
-    kafka_bootstrap: str, clickhouse_url: str, database: str, folder: Path, **more: str
-) -> Iterator[Served]:
+def served_api(kafka_bootstrap: str, clickhouse_url: str, database: str, folder: Path, **more: str) -> Iterator[Served]:
     """Starts ``attribution api`` with keys, and ends it with SIGTERM; ``more``: further variables of its environment.
 
     Raises:
