@@ -64,13 +64,9 @@ _SCHEMES: Final = {
 }
 
 
-_SAME_CUSTOMER: Final = {"customer_id": "$request.path.customer_id", "cursor": "$response.body#/next_cursor"}
 #: Where an answer leads: operation, status, the operation that takes it, and what that one is given.
 _LINKS: Final = (
     ("list_results", "200", "get_explanation", {"conversion_id": "$response.body#/results/0/conversion_id"}),
-    ("list_results", "200", "list_results", _SAME_CUSTOMER),
-    ("get_customer_journey", "200", "get_customer_journey", _SAME_CUSTOMER),
-    ("get_campaign_performance", "200", "get_campaign_performance", {"cursor": "$response.body#/next_cursor"}),
     ("post_key", "201", "delete_key", {"key_id": "$response.body#/shown/id"}),
     ("list_keys", "200", "delete_key", {"key_id": "$response.body#/keys/0/id"}),
 )
