@@ -66,6 +66,7 @@ def load_topics() -> dict[str, TopicSpec]:
     return dict(_topics())
 
 
+@cache
 def topic_of(kind: TopicKind) -> TopicSpec:
     """The topic that carries this kind of event."""
     return next(spec for spec in _topics().values() if spec.kind == kind)
