@@ -85,6 +85,10 @@ bench: setup ## the worker beside its peers on the same bytes, three rounds (abo
 bench-quick: setup ## one round beside Kafka Streams and Quix, in under 5 minutes
 	$(BIN)/python -m bench.run --quick $(BENCH_ARGS)
 
+.PHONY: openapi
+openapi: $(STAMP) ## renew clients/openapi.json, from which clients are generated
+	$(BIN)/attribution openapi --output clients/openapi.json
+
 .PHONY: lock
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --universal --no-header -q -o requirements.lock

@@ -28,7 +28,8 @@ LINES = {
 ODD: list[Any] = [None, "", " ", "x" * 600, 0, -1, 1.5, 2**63, True, [], {}, {"a": 1}, "EUR", "eur", "refunded", "12.5",
                   "2026-09-02T10:00:00", "unattributed", "\ud800", "é"]  # fmt: skip
 FIELDS = ["event_id", "customer_id", "occurred_at", "channel", "campaign", "cost", "cost_micros", "value_micros",
-          "value", "currency", "status", "adjusts", "order_id", "conversion_type", "properties", "click_ids", "touch_type",
+          "value", "currency",
+          "status", "adjusts", "order_id", "conversion_type", "properties", "click_ids", "touch_type",
           "userId", "messageId", "unknown", "sent_at", "page_url", "referrer"]  # fmt: skip
 
 
