@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from api import (
     analytics_responses,
     attribution_responses,
+    collector_responses,
     data_responses,
     explain_responses,
     ingest_responses,
@@ -71,6 +72,11 @@ def test_the_endpoints_are_those_promised() -> None:
         ("POST", "/api/v1/data/spend"),
         ("POST", "/api/v1/data/identities"),
         ("POST", "/api/v1/data/erasures"),
+        *(
+            ("POST", f"/v1/{name}")
+            for name in ["track", "identify", "page", "screen", "alias", "group", "batch", "import"]
+        ),
+        ("POST", "/mp/collect"),
         ("POST", "/api/v1/auth/login"),
         ("POST", "/api/v1/auth/refresh"),
         ("POST", "/api/v1/auth/logout"),
@@ -138,6 +144,7 @@ def test_every_example_fits_its_model() -> None:
         responses,
         analytics_responses,
         attribution_responses,
+        collector_responses,
         data_responses,
         explain_responses,
         ingest_responses,
