@@ -15,6 +15,8 @@ from schemas.events import EventKind
 from schemas.records import InvalidRecordError, shown
 
 TYPES: Final = ("track", "identify", "page", "screen", "alias", "group")
+#: A tuple: a message may say anything for its type, also what cannot be hashed.
+_OF_IDENTITY: Final = ("alias", "identify", "group")
 
 
 def read_batch(body: object, *, received_us: int, names: Names) -> list[Read]:
@@ -132,7 +134,7 @@ def _event_id(kind: EventKind, message: Mapping[str, Any], properties: Mapping[s
 def _meant(message: object, kind: str | None, names: Names) -> EventKind:
     if isinstance(message, Mapping):
         of_type = kind or message.get("type")
-        if of_type in {"alias", "identify", "group"}:
+        if of_type in _OF_IDENTITY:
             return "identity"
         if of_type == "track" and names.conversion(label(message.get("event")) or "") is not None:
             return "conversion"

@@ -28,6 +28,7 @@ from api.app import create_app
 from api.settings import EXAMPLES, ApiSettings, SettingsError, load_settings
 from api.testing import MemoryOffsets, MemoryStore
 from attribution.models.registry import MODELS
+from collector.segment import TYPES
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -72,10 +73,7 @@ def test_the_endpoints_are_those_promised() -> None:
         ("POST", "/api/v1/data/spend"),
         ("POST", "/api/v1/data/identities"),
         ("POST", "/api/v1/data/erasures"),
-        *(
-            ("POST", f"/v1/{name}")
-            for name in ["track", "identify", "page", "screen", "alias", "group", "batch", "import"]
-        ),
+        *(("POST", f"/v1/{name}") for name in (*TYPES, "batch", "import")),
         ("POST", "/mp/collect"),
         ("POST", "/api/v1/auth/login"),
         ("POST", "/api/v1/auth/refresh"),
