@@ -37,7 +37,7 @@ def letter(read: Read, refusal: InvalidRecordError, *, topic: str, now: datetime
         topic: where its event would have gone, under the workspace's name.
         now: aware UTC.
     """
-    whole = _as_json(read.message)
+    whole = _as_json(_without_key(read.message))
     value, detail = whole[:MAX_MESSAGE_BYTES], refusal.detail
     if len(value) < len(whole):
         detail = f"{detail} (message of {len(whole)} bytes, the first {len(value)} are here)"
@@ -57,6 +57,13 @@ def letter(read: Read, refusal: InvalidRecordError, *, topic: str, now: datetime
     key = None if read.customer_id is None else read.customer_id.encode("utf-8", "replace")
     encoded = tuple((name, text.encode("utf-8", "replace")) for name, text in headers.items())
     return OutRecord(topic_of("dead_letter").topic, key, value, encoded)
+
+
+def _without_key(message: Any) -> Any:
+    """Segment's protocol allows the write key in a message; a letter must not hand it to whoever reads letters."""
+    if not isinstance(message, dict) or "writeKey" not in message:
+        return message
+    return {name: value for name, value in message.items() if name != "writeKey"}
 
 
 def _as_json(message: Any) -> bytes:

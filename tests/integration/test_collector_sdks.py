@@ -255,6 +255,20 @@ def outcome(served: Served) -> Outcome:
     return Outcome(now, stories, decoded(stream), stream.credits(), letters)
 
 
+def test_a_wrong_key_is_an_error_that_the_sdks_understand_and_do_not_try_again(served: Served) -> None:
+    import rudderstack.analytics.client  # noqa: PLC0415 - as above
+    import rudderstack.analytics.request  # noqa: PLC0415
+    import segment.analytics.client  # noqa: PLC0415
+    import segment.analytics.request  # noqa: PLC0415
+
+    for sdk in (segment.analytics, rudderstack.analytics):
+        client = sdk.client.Client("wrong.key", host=served.url, sync_mode=True)
+        with pytest.raises(sdk.request.APIError) as refused:
+            client.track("ada", "Order Completed")
+        assert (refused.value.status, refused.value.code) == (401, "not-signed-in")
+        assert "wrong" in refused.value.message
+
+
 @pytest.mark.parametrize("sdk", SDKS)
 def test_what_an_sdk_sends_is_what_is_in_the_topics(outcome: Outcome, sdk: str) -> None:
     told = outcome.stories[sdk]

@@ -102,7 +102,7 @@ async def test_a_batch_with_a_bad_message_keeps_the_others_and_a_letter(path: st
 async def test_a_letter_can_be_listed_and_retried_and_is_one_however_often_it_comes() -> None:
     producer = MemoryProducer()
     async with api_of(producer) as client:
-        for message in ({"x": 1.50}, {"x": 1.50}, {"x": 2}):
+        for message in ({"x": 1.50}, {"x": 1.50, "writeKey": "w.k"}, {"x": 2}):
             assert (await client.post("/v1/page", json=message)).json()["rejected"] == 1
     letters = [r for r in producer.records if r.topic == topic_of("dead_letter").topic]
     origins = [
@@ -114,6 +114,7 @@ async def test_a_letter_can_be_listed_and_retried_and_is_one_however_often_it_co
     assert all(o is not None and FIRST_OFFSET <= o.offset < 1 << 63 for o in origins)
     assert dict(of_retry(letters[0].headers))["dlq.retry_of"] == str(origins[0]).encode()
     assert {as_text(r.headers)["dlq.reason"] for r in letters} == {"missing_identity"}
+    assert not any(b"writeKey" in r.value for r in letters)
 
 
 async def test_a_huge_broken_message_leaves_a_letter_that_fits() -> None:
