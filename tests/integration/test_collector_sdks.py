@@ -128,7 +128,7 @@ def _by_python(make: Any, served: Served, messages: Sequence[dict[str, Any]], *,
         host=served.url,
         gzip=gzip,
         max_retries=0,
-        upload_interval=5,
+        upload_interval=1,
         upload_size=len(messages),
         on_error=lambda error, _: failed.append(error),
     )
