@@ -76,8 +76,8 @@ def in_calls(events: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, 
 
 
 def _value(name: str, value: Any) -> Any:
-    if name in _AMOUNTS:
-        return to_text(value)
+    if name in _AMOUNTS and not isinstance(value, str):
+        return to_text(value)  # a text goes as it is: the service says which row is wrong, and why
     return _nested(value) if isinstance(value, datetime | date | Decimal) else value
 
 

@@ -92,7 +92,9 @@ class Problem(AttributionError):  # noqa: N818 - the RFC's own word for it
         super().__init__(self._text())
 
     def _text(self) -> str:
-        parts = [f"{self.status} {self.title}: {self.detail}" if self.detail else f"{self.status} {self.title}"]
+        is_told = self.detail.startswith(self.title)
+        said = [text for text in ("" if is_told else self.title, self.detail) if text]
+        parts = [f"{self.status} {': '.join(said)}"]
         parts += [str(e) for e in self.errors if e.reason not in self.detail]
         return "; ".join(parts)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from attribution_client import lines
 from attribution_client.batching import Queued
-from attribution_client.money import Amount
+from attribution_client.money import Amount, to_text
 from attribution_client.sender import Sender
 
 
@@ -49,7 +49,7 @@ class Sending:
             QueueFull: the event was not taken.
             TypeError, ValueError: it cannot be sent as it is; see ``lines.line``.
         """
-        own = {"channel": channel, "cost": cost, "currency": currency}
+        own = {"channel": channel, "cost": _checked(cost), "currency": currency}
         return self._queue("touchpoints", customer_id, occurred_at, event_id, own | fields)
 
     def conversion(
@@ -65,7 +65,7 @@ class Sending:
         **fields: Any,
     ) -> str:
         """Queue a conversion, or a correction by ``status`` and ``adjusts``; returns and raises as ``track``."""
-        own = {"value": value, "currency": currency, "order_id": order_id, "conversion_type": conversion_type}
+        own = {"value": _checked(value), "currency": currency, "order_id": order_id, "conversion_type": conversion_type}
         return self._queue("conversions", customer_id, occurred_at, event_id, own | fields)
 
     def identify(
@@ -90,3 +90,7 @@ class Sending:
         event = {"event_id": named, "customer_id": customer_id, "occurred_at": occurred_at or datetime.now(UTC)}
         self._sender.put(Queued(kind, named, lines.line({**fields, **event})))
         return named
+
+
+def _checked(amount: Amount | None) -> str | None:
+    return None if amount is None else to_text(amount)
