@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -34,12 +34,13 @@ from attribution_client.calls import Call
 from attribution_client.endpoint import Endpoint
 from attribution_client.endpoints import Endpoints
 from attribution_client.money import Money
+from attribution_client.parameters import Period
 from tests.contract.test_api_analytics import explained_facts
 from tests.contract.test_api_store import CUSTOMERS, PERIOD, build_facts, load_memory, with_rates
 
 URL = "http://test"
 START, END = (day.isoformat() for day in PERIOD)
-DAYS = {"start_date": START, "end_date": END, "currency": "EUR"}
+DAYS: Period = {"start_date": START, "end_date": END, "currency": "EUR"}
 TOUCH = {"event_id": "t1", "customer_id": "c", "occurred_at": datetime(2026, 3, 1, tzinfo=UTC), "channel": "Email"}
 ORDER = {"event_id": "o1", "customer_id": "c", "occurred_at": datetime(2026, 3, 2, tzinfo=UTC), "value": Decimal("9.9")}
 SPEND = {"event_id": "s1", "spend_date": "2026-03-01", "channel": "Email", "cost": "1.5", "currency": "USD"}
@@ -59,8 +60,8 @@ ASKED: dict[str, dict[str, Any]] = {
     "explain": {"conversion_id": "purchase:o/1"},
     "compare": {"start_date": START, "end_date": END, "models": ["linear", "first_touch"]},
     "channel_performance": {**DAYS, "basis": "touch_day"},
-    "campaign_performance": DAYS,
-    "roi": DAYS,
+    "campaign_performance": {**DAYS},
+    "roi": {**DAYS},
     "timeseries": {**DAYS, "interval": "week", "group_by": "total"},
     "customer_journey": {"customer_id": "c 2/ü", "models": ["linear"]},
     "data_status": {},
@@ -194,7 +195,11 @@ async def test_an_unchanged_report_is_not_sent_again_and_its_freshness_moves_on(
 
     with world.client(cache=Cache()) as client:
         client._http.event_hooks["response"] = [note]
-        reports = [lambda: client.roi(**DAYS), lambda: client.explain("purchase:o/1"), client.channel_performance]
+        reports: list[Callable[[], Any]] = [
+            lambda: client.roi(**DAYS),
+            lambda: client.explain("purchase:o/1"),
+            client.channel_performance,
+        ]
         for report in reports:
             statuses.clear()
             first = report()

@@ -16,7 +16,7 @@ from attribution_client.client import Client
 from attribution_client.connection import Connection, reply_of
 from attribution_client.endpoint import Page, following
 from attribution_client.endpoints import Endpoints
-from attribution_client.exchange import Outcome, Send, Step, Wait, exchange
+from attribution_client.exchange import Outcome, Send, Step, Wait
 from attribution_client.live import Following, LiveEvent
 from attribution_client.sender import Delivered
 from attribution_client.sending import Sending
@@ -85,9 +85,7 @@ class AsyncClient(Endpoints, Sending):
 
     async def run(self, call: Call[T]) -> T:
         """As ``Client.run``."""
-        steps = exchange(
-            call, retries=self.connection.retries, cache=self.connection.cache, uniform=self.connection.uniform
-        )
+        steps = self.connection.exchange(call)
         step = next(steps)
         while True:
             outcome = await self._do(call, step)
@@ -107,11 +105,11 @@ class AsyncClient(Endpoints, Sending):
 
     async def stream_conversions(self, *, last_event_id: str = "") -> AsyncIterator[LiveEvent]:
         """As ``Client.stream_conversions``."""
-        follower = Following(last_event_id, self.connection.retries, self.connection.uniform)
+        follower = Following(self.connection, last_event_id)
         while True:
             outcome: Outcome = None
             try:
-                async with self._http.stream(**follower.request(self.connection.timeout_s)) as response:
+                async with self._http.stream(**follower.request()) as response:
                     if response.status_code == 200:
                         follower.check(response.headers)
                         async for chunk in response.aiter_bytes():

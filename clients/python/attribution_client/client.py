@@ -15,7 +15,7 @@ from attribution_client.calls import Call
 from attribution_client.connection import Connection, reply_of
 from attribution_client.endpoint import Page, following
 from attribution_client.endpoints import Endpoints
-from attribution_client.exchange import Outcome, Send, Step, Wait, exchange
+from attribution_client.exchange import Outcome, Send, Step, Wait
 from attribution_client.live import Following, LiveEvent
 from attribution_client.sender import Delivered, Sender
 from attribution_client.sending import Sending
@@ -100,9 +100,7 @@ class Client(Endpoints, Sending):
         Raises:
             AttributionError: see ``problems``.
         """
-        steps = exchange(
-            call, retries=self.connection.retries, cache=self.connection.cache, uniform=self.connection.uniform
-        )
+        steps = self.connection.exchange(call)
         step = next(steps)
         while True:
             outcome = self._do(call, step)
@@ -129,11 +127,11 @@ class Client(Endpoints, Sending):
             Problem: the service says no.
             ServiceUnreachable: it stays away.
         """
-        follower = Following(last_event_id, self.connection.retries, self.connection.uniform)
+        follower = Following(self.connection, last_event_id)
         while True:
             outcome: Outcome = None
             try:
-                with self._http.stream(**follower.request(self.connection.timeout_s)) as response:
+                with self._http.stream(**follower.request()) as response:
                     if response.status_code == 200:
                         follower.check(response.headers)
                         for chunk in response.iter_bytes():

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 
 from attribution_client.cache import Cache
 from attribution_client.calls import Call
-from attribution_client.exchange import Reply
+from attribution_client.exchange import Outcome, Reply, Step, exchange
 from attribution_client.retrying import Retries, Uniform
 
+T = TypeVar("T")
 LOCAL: Final = "http://127.0.0.1:8000"
 AGENT: Final = "attribution-client/0.1.0"
 
@@ -72,6 +73,10 @@ class Connection:
     def cookie(self) -> str:
         """Name of the session's cookie; over TLS it is bound to the host."""
         return "__Host-attribution_session" if self.base_url.startswith("https:") else "attribution_session"
+
+    def exchange(self, call: Call[T]) -> Generator[Step, Outcome, T]:
+        """The steps of a call; see ``exchange``."""
+        return exchange(call, retries=self.retries, cache=self.cache, uniform=self.uniform, address=self.base_url)
 
     def request(self, call: Call[Any], extra: Mapping[str, str]) -> dict[str, Any]:
         """Arguments of ``httpx.Client.request``."""

@@ -43,7 +43,9 @@ Step: TypeAlias = Send | Wait
 Outcome: TypeAlias = Reply | Exception | None
 
 
-def exchange(call: Call[T], *, retries: Retries, cache: Cache | None, uniform: Uniform) -> Generator[Step, Outcome, T]:
+def exchange(
+    call: Call[T], *, retries: Retries, cache: Cache | None, uniform: Uniform, address: str
+) -> Generator[Step, Outcome, T]:
     """The answer of a call.
 
     Args:
@@ -51,6 +53,7 @@ def exchange(call: Call[T], *, retries: Retries, cache: Cache | None, uniform: U
         retries: how often.
         cache: answers by tag, if they are kept.
         uniform: source of the jitter.
+        address: of the service, for messages.
 
     Raises:
         Problem: the service says no, and would again, or has said so often enough.
@@ -65,7 +68,7 @@ def exchange(call: Call[T], *, retries: Retries, cache: Cache | None, uniform: U
         if isinstance(outcome, Reply) and outcome.status < 400:
             return _answer(call, outcome, kept, cache)
         failures += 1
-        error, least = _failure(call, outcome, failures)
+        error, least = _failure(call, outcome, failures, address)
         wait = retries.wait_s(failures, least, uniform) if call.is_repeatable and _may_pass(outcome) else None
         if wait is None:
             raise error from (outcome if isinstance(outcome, Exception) else None)
@@ -90,14 +93,14 @@ def _answer(call: Call[T], reply: Reply, kept: Kept | None, cache: Cache | None)
     return answer
 
 
-def _failure(call: Call[T], outcome: Outcome, failures: int) -> tuple[Exception, float | None]:
+def _failure(call: Call[T], outcome: Outcome, failures: int, address: str) -> tuple[Exception, float | None]:
     """The exception to be raised if nothing helps, and the least wait that the service asks for."""
     if isinstance(outcome, Reply):
         least = retry_after_s(outcome.headers.get("retry-after"))
         return problem_of(outcome.status, outcome.content, least), least
     times = f" in {failures} attempts" if failures > 1 else ""
     reason = f"{type(outcome).__name__} {outcome}".strip()
-    text = f"{call.method} {call.path} has no answer{times} ({reason}): is the API running at this address?"
+    text = f"{call.method} {call.path} has no answer{times} ({reason}): is the API running at {address}?"
     return ServiceUnreachable(text), None
 
 

@@ -8,9 +8,10 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 
+from attribution_client.connection import Connection
 from attribution_client.exchange import Reply
 from attribution_client.problems import AttributionError, ProtocolError, ServiceUnreachable, problem_of
-from attribution_client.retrying import Retries, Uniform, is_transient, retry_after_s
+from attribution_client.retrying import is_transient, retry_after_s
 from attribution_client.sse import Parser
 
 PATH: Final = "/api/v1/stream/conversions"
@@ -32,24 +33,23 @@ class Following:
     """State of one follower.
 
     Args:
+        connection: its retries count attempts without a byte of answer.
         last_event_id: where to begin; empty: now.
-        retries: attempts without a byte of answer before it gives up.
-        uniform: source of the jitter.
     """
 
-    def __init__(self, last_event_id: str, retries: Retries, uniform: Uniform) -> None:
+    def __init__(self, connection: Connection, last_event_id: str) -> None:
         self._parser = Parser(last_event_id)
-        self._retries, self._uniform = retries, uniform
+        self._connection = connection
         self._failures = 0
 
-    def request(self, timeout_s: float) -> dict[str, Any]:
+    def request(self) -> dict[str, Any]:
         """Arguments of ``httpx.Client.stream`` for the next connection."""
         former, self._parser = self._parser, Parser(self._parser.last_id)
         self._parser.retry_ms = former.retry_ms
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
         if self._parser.last_id:
             headers["Last-Event-ID"] = self._parser.last_id
-        timeout = httpx.Timeout(timeout_s, read=_SILENCE_S)
+        timeout = httpx.Timeout(self._connection.timeout_s, read=_SILENCE_S)
         return {"method": "GET", "url": PATH, "headers": headers, "timeout": timeout}
 
     def check(self, headers: Mapping[str, str]) -> None:
@@ -84,17 +84,22 @@ class Following:
         if isinstance(outcome, Reply):
             least = retry_after_s(outcome.headers.get("retry-after"))
         pause = min(_LONGEST_S, (self._parser.retry_ms or 0) / 1000)
-        wait = self._retries.wait_s(self._failures, max(least or 0.0, pause), self._uniform)
+        connection = self._connection
+        wait = connection.retries.wait_s(self._failures, max(least or 0.0, pause), connection.uniform)
         if wait is None or (isinstance(outcome, Reply) and not is_transient(outcome.status)):
-            raise _error(outcome, least, self._failures) from (outcome if isinstance(outcome, Exception) else None)
+            raise _error(outcome, least, self._failures, connection.base_url) from (
+                outcome if isinstance(outcome, Exception) else None
+            )
         return wait
 
 
-def _error(outcome: Reply | Exception | None, least: float | None, failures: int) -> AttributionError:
+def _error(outcome: Reply | Exception | None, least: float | None, failures: int, address: str) -> AttributionError:
     if isinstance(outcome, Reply):
         return problem_of(outcome.status, outcome.content, least)
     reason = f"{type(outcome).__name__} {outcome}".strip() if outcome is not None else "it ends at once"
-    return ServiceUnreachable(f"GET {PATH}: no stream in {failures} attempts ({reason}); is the API running?")
+    return ServiceUnreachable(
+        f"GET {PATH}: no stream in {failures} attempts ({reason}): is the API running at {address}?"
+    )
 
 
 def _object(data: str) -> dict[str, Any]:
