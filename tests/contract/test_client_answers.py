@@ -35,7 +35,7 @@ from attribution_client.endpoint import Endpoint
 from attribution_client.endpoints import Endpoints
 from attribution_client.money import Money
 from attribution_client.parameters import Period
-from tests.contract.test_api_analytics import explained_facts
+from tests.contract.test_api_analytics import CONFIG, explained_facts
 from tests.contract.test_api_store import CUSTOMERS, PERIOD, build_facts, load_memory, with_rates
 
 URL = "http://test"
@@ -104,11 +104,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     facts.touchpoints += explained.touchpoints
     facts.conversions += explained.conversions
     facts.credits += explained.credits
+    store = load_memory(facts)
+    store.config = CONFIG
     accounts, producer = Accounts(AccountsSettings(dir=tmp_path_factory.mktemp("world") / "accounts")), MemoryProducer()
     clock = [datetime.now(UTC)]
     app = create_app(
         ApiSettings(insecure_dev=False),
-        store=load_memory(facts),
+        store=store,
         offsets=MemoryOffsets(),
         producer=producer,
         now=lambda: clock[0],

@@ -59,9 +59,11 @@ class Sender:
         self._holds_spooled = False
         self._at_exit: Callable[[], None] | None = None
         if settings.spool is not None:
-            for event in spool.load(settings.spool):
-                self._holds_spooled = True
-                self._put(event)
+            spooled = spool.load(settings.spool)
+            self._holds_spooled = bool(spooled)
+            with self._changed:
+                for event in spooled:
+                    self._put(event)
 
     def put(self, event: Queued) -> None:
         """Queue an event.

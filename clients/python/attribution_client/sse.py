@@ -53,9 +53,10 @@ class Parser:
         if text.endswith("\r"):
             self._skips_feed = True  # its \n may be the next byte
         *lines, self._rest = _LINE.split(self._rest + text)
+        events = [found for line in lines if (found := self._line(line)) is not None]
         if len(self._rest) + self._size > _MAX_CHARS:
             raise ProtocolError(f"an event of the stream has more than {_MAX_CHARS} characters")
-        return [found for line in lines if (found := self._line(line)) is not None]
+        return events
 
     def _line(self, line: str) -> SentEvent | None:
         if not line:
