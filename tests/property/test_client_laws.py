@@ -126,7 +126,8 @@ def test_no_amount_is_a_float(wrong: Any) -> None:
 
 def by_the_standard(text: str) -> list[tuple[str, str, str]]:
     """Server-sent events of a whole stream, read line by line as the HTML standard says it."""
-    found, last_id, event, data = [], "", "", []
+    found, data = list[tuple[str, str, str]](), list[str]()
+    last_id = event = ""
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     for line in text.split("\n")[:-1]:
         name, _, value = line.partition(":")

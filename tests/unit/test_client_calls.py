@@ -28,7 +28,7 @@ from attribution_client.models.attribution import Result, ResultCredit, ResultPa
 from attribution_client.models.common import Meta, Performance
 from attribution_client.problems import Problem, problem_of
 
-WHO = {"actor": "key:1", "role": "viewer", "scopes": [], "workspace": "default", "expires_at": None}
+WHO: dict[str, Any] = {"actor": "key:1", "role": "viewer", "scopes": [], "workspace": "default", "expires_at": None}
 KEY = "0123456789abcdef.SECRETSECRETSECRET"
 META = Meta(run_id=1, as_of=None, watermark=None, lag_seconds=None, model_version=None)
 
@@ -154,8 +154,8 @@ async def test_no_secret_is_in_any_text(caplog: pytest.LogCaptureFixture) -> Non
     texts = [caplog.text, *(repr(e) + str(e) for e in failed), repr(Connection(key=KEY, session="COOKIE1"))]
     with Client("http://test", KEY, session="COOKIE1") as client:
         texts += [repr(client), str(vars(client)), repr(client._http.headers)]
-    for secret in ("SECRETSECRET", "PASSWORD1", "COOKIE1"):
-        assert not any(secret in text for text in texts)
+    for hidden in ("SECRETSECRET", "PASSWORD1", "COOKIE1"):
+        assert not any(hidden in text for text in texts)
     with pytest.raises(ValueError, match="without a password") as bad:
         Client("http://user:PASSWORD1@test")
     assert "PASSWORD1" not in str(bad.value)
@@ -206,7 +206,7 @@ async def test_a_stream_goes_on_behind_the_last_whole_event() -> None:
     waits: list[float] = []
     seen: list[tuple[str, str, Any]] = []
     service = live()
-    settings = {"uniform": lambda _low, high: high}
+    settings: dict[str, Any] = {"uniform": lambda _low, high: high}
     client = Client("http://test", KEY, transport=httpx.MockTransport(service), sleep=waits.append, **settings)
     with client, pytest.raises(Problem, match="Not allowed"):
         seen.extend((e.id, e.event, e.data["n"]) for e in client.stream_conversions(last_event_id="0"))
@@ -223,9 +223,9 @@ async def test_a_stream_goes_on_behind_the_last_whole_event() -> None:
     async with AsyncClient(
         "http://test", KEY, transport=httpx.MockTransport(live()), sleep=sleep, **settings
     ) as client_:
-        with pytest.raises(Problem, match="Not allowed"):
+        with pytest.raises(Problem, match="Not allowed"):  # noqa: PT012 - events come first, the end is an exception
             async for e in client_.stream_conversions(last_event_id="0"):
-                other.append((e.id, e.event, e.data["n"]))  # noqa: PERF401 - the end is an exception
+                other.append((e.id, e.event, e.data["n"]))  # noqa: PERF401 - as above
     assert (other, again) == (seen, waits)
 
 

@@ -44,8 +44,8 @@ def transport(answer: Answer) -> httpx.MockTransport:
 
 def client_of(answer: Answer, batching: Batching | None = None, **more: Any) -> Client:
     # one attempt: what is repeated here is repeated by the queue
-    more = {"retries": Retries(attempts=1), "uniform": lambda low, high: min(high, low + 0.001)} | more
-    return Client("http://test", "id.secret", transport=transport(answer), batching=batching, **more)
+    given: dict[str, Any] = {"retries": Retries(attempts=1), "uniform": lambda low, high: min(high, low + 0.001)}
+    return Client("http://test", "id.secret", transport=transport(answer), batching=batching, **(given | more))
 
 
 class Log:
