@@ -42,9 +42,9 @@ def api(url: str = "", login: Login | None = None) -> Iterator[Client]:
         url: of the API; empty: of the environment, else of the login, else the local stack.
         login: instead of the one that is kept.
     """
-    from attribution_client import Client, Retries
-
     with failures():
+        from attribution_client import Client, Retries
+
         kept = login or _kept(url)
         patience = Retries(attempts=3, longest_wait_s=10)
         with Client(kept.url, kept.key, session=kept.session, retries=patience) as client:
@@ -54,14 +54,10 @@ def api(url: str = "", login: Login | None = None) -> Iterator[Client]:
 @contextmanager
 def failures() -> Iterator[None]:
     """One line on stderr and an exit code for whatever the client raises."""
-    from attribution_client import (
-        AttributionError,
-        InvalidInput,
-        NotAllowed,
-        NotFound,
-        NotSignedIn,
-        ProtocolError,
-    )
+    try:
+        from attribution_client import AttributionError, InvalidInput, NotAllowed, NotFound, NotSignedIn
+    except ModuleNotFoundError as error:
+        fail(f"{error.name} is not installed; run: pip install ./clients/python, or make setup", BAD_INPUT)
     from cli.kept_login import LoginFileError
 
     try:
@@ -76,8 +72,6 @@ def failures() -> Iterator[None]:
         fail(problem.detail or problem.title, NOT_ALLOWED)
     except LoginFileError as error:
         fail(str(error), BAD_INPUT)
-    except ProtocolError as error:
-        fail(str(error), UNREACHABLE)
     except AttributionError as error:
         fail(str(error), UNREACHABLE)
     except ValueError as error:

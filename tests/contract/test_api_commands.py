@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -210,3 +211,10 @@ def test_a_stream_that_is_refused_ends_tail(
     monkeypatch.setattr("time.sleep", lambda _: None)
     found = run("tail")
     assert (found.exit_code, "No" in found.stderr) == (code, True)
+
+
+def test_a_missing_client_is_told_with_the_command(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    del config
+    monkeypatch.setitem(sys.modules, "attribution_client", None)
+    found = run("report", "channels")
+    assert (found.exit_code, "pip install ./clients/python" in found.stderr) == (2, True)

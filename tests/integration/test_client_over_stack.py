@@ -58,8 +58,6 @@ def test_tracked_events_are_on_the_topic_and_the_page_s_examples_run(
         assert len(touched) == 1_000
         assert {e["event_id"] for e in touched} == named
         assert [(e["event_id"], e["value_micros"]) for e in sold] == [(order, 49_900_000)]
-        ends = {p.topic: p.end_offset or 0 for p in client.data_status().partitions}
-        assert set(ends) >= {"attribution.touchpoints", "attribution.conversions"} or not ends
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert len(blocks) == 4
     environment = os.environ | {

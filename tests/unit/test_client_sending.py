@@ -158,6 +158,13 @@ def test_what_is_not_delivered_is_told_and_handed_back() -> None:
         client.track("c")
 
 
+def test_the_block_s_own_error_is_not_hidden_by_what_is_left() -> None:
+    with pytest.raises(KeyError) as own, client_of(down, Batching(close_s=0.02, linger_s=0)) as client:
+        client.track("c")
+        raise KeyError("mine")
+    assert "1 events are not delivered" in own.value.__notes__[0]
+
+
 def test_a_spool_file_takes_them_and_the_next_client_sends_them(tmp_path: Path) -> None:
     spool = tmp_path / "deep" / "events.spool"
     batching = Batching(linger_s=0, close_s=0.02, spool=spool)

@@ -28,6 +28,9 @@ from attribution_client.problems import (
 )
 from attribution_client.retrying import Retries
 from attribution_client.sender import Delivered
+from attribution_client.version import VERSION
+
+__version__ = VERSION
 
 __all__ = [
     "AsyncClient",
@@ -52,6 +55,7 @@ __all__ = [
     "ServiceUnavailable",
     "ServiceUnreachable",
     "TooManyRequests",
+    "__version__",
     "in_calls",
     "to_decimal",
 ]

@@ -18,7 +18,7 @@ from attribution_client.endpoint import Page, following
 from attribution_client.endpoints import Endpoints
 from attribution_client.exchange import Outcome, Send, Step, Wait
 from attribution_client.live import Following, LiveEvent
-from attribution_client.sender import Delivered
+from attribution_client.sender import Delivered, told
 from attribution_client.sending import Sending
 
 T = TypeVar("T")
@@ -70,7 +70,8 @@ class AsyncClient(Endpoints, Sending):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.aclose()
+        with told(error):
+            await self.aclose()
 
     async def aclose(self, timeout_s: float | None = None) -> None:
         """As ``Client.close``."""

@@ -17,7 +17,7 @@ from attribution_client.endpoint import Page, following
 from attribution_client.endpoints import Endpoints
 from attribution_client.exchange import Outcome, Send, Step, Wait
 from attribution_client.live import Following, LiveEvent
-from attribution_client.sender import Delivered, Sender
+from attribution_client.sender import Delivered, Sender, told
 from attribution_client.sending import Sending
 
 T = TypeVar("T")
@@ -64,7 +64,8 @@ class Client(Endpoints, Sending):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        with told(error):
+            self.close()
 
     @property
     def session(self) -> str:

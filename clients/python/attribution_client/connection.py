@@ -15,10 +15,11 @@ from attribution_client.cache import Cache
 from attribution_client.calls import Call
 from attribution_client.exchange import Outcome, Reply, Step, exchange
 from attribution_client.retrying import Retries, Uniform
+from attribution_client.version import VERSION
 
 T = TypeVar("T")
 LOCAL: Final = "http://127.0.0.1:8000"
-AGENT: Final = "attribution-client/0.1.0"
+AGENT: Final = f"attribution-client/{VERSION}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class Endpoint(Generic[P, T]):
 
 
 class Pages(Generic[P, G, R]):
-    """Rows of all pages, one after the other, each page asked for when it is needed.
+    """Rows of all pages, one after the other, each page asked for when it is needed; ``limit`` is the size of a page.
 
     Args:
         build: from the method's parameters to the call of the first page.

@@ -13,7 +13,8 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from attribution_client import spool
@@ -25,6 +26,17 @@ from attribution_client.retrying import Retries, Uniform, is_transient
 _log: Final = logging.getLogger("attribution_client")
 #: After the client's own attempts have failed: longer waits, and no end to them.
 _PAUSES: Final = Retries(base_s=0.5, cap_s=30.0)
+
+
+@contextmanager
+def told(error: BaseException | None) -> Iterator[None]:
+    """At the end of a ``with`` block that failed: its own error stays, with a note of what was not delivered."""
+    try:
+        yield
+    except NotDelivered as left:
+        if error is None:
+            raise
+        error.add_note(str(left))
 
 
 class Delivered(NamedTuple):

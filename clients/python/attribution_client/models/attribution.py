@@ -70,17 +70,12 @@ class Calculation(Table):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResultCredit:
-    """What one touch earned of a stored conversion."""
+class ResultCredit(CalculatedCredit):
+    """The same of a stored conversion, with the touch's place and time."""
 
-    touchpoint_id: str
-    channel: str
-    weight: float
-    value_micros: int
     position: int
     touched_at: datetime
     campaign: str | None = None
-    value = Money()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
