@@ -159,9 +159,13 @@ def test_what_is_not_delivered_is_told_and_handed_back() -> None:
 
 
 def test_the_block_s_own_error_is_not_hidden_by_what_is_left() -> None:
-    with pytest.raises(KeyError) as own, client_of(down, Batching(close_s=0.02, linger_s=0)) as client:
-        client.track("c")
-        raise KeyError("mine")
+    def fail(client: Client) -> None:
+        with client:
+            client.track("c")
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError) as own:
+        fail(client_of(down, Batching(close_s=0.02, linger_s=0)))
     assert "1 events are not delivered" in own.value.__notes__[0]
 
 
