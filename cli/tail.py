@@ -33,4 +33,5 @@ def tail(
 
 
 def _text(event: LiveEvent) -> str:
-    return "  ".join(f"{name}={value}" for name, value in event.data.items() if not isinstance(value, list | dict))
+    plain = [f"{name}={value}" for name, value in event.data.items() if not isinstance(value, list | dict)]
+    return "  ".join(plain if event.event == "conversion" else [f"[{event.event}]", *plain])

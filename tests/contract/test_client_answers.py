@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from keyword import iskeyword
 from typing import Any, NamedTuple
 
 import httpx
@@ -139,8 +140,8 @@ def assert_same(answer: Any, plain: Any, place: str = "") -> None:
     """The answer holds everything of the JSON; amounts are exact."""
     if dataclasses.is_dataclass(answer):
         for name, value in plain.items():
-            found = getattr(answer, name)
-            if isinstance(getattr(type(answer), name), Money):
+            found = getattr(answer, f"{name}_" if iskeyword(name) else name)
+            if isinstance(getattr(type(answer), name, None), Money):
                 assert found == (None if value is None else Decimal(repr(value))), f"{place}.{name}"
                 assert isinstance(found, Decimal | None)
             else:

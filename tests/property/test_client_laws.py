@@ -6,7 +6,7 @@ import decimal
 import json
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
 from typing import Any
@@ -24,6 +24,7 @@ from attribution_client.delivery import deliver
 from attribution_client.exchange import Reply, Send, Wait, exchange
 from attribution_client.models.data import Ingested
 from attribution_client.money import to_decimal, to_text
+from attribution_client.parameters import query
 from attribution_client.problems import InvalidInput, Problem, ProtocolError, ServiceUnreachable, problem_of
 from attribution_client.retrying import Retries, is_transient, retry_after_s
 from attribution_client.sse import Parser
@@ -268,3 +269,13 @@ def test_an_unknown_field_is_left_out_and_a_missing_one_is_named(present: set[st
         assert Counter(name in str(bad.value) for name in missing)[True] >= 1
     else:
         assert decode(Ingested, plain).errors[0].event_id == row.get("event_id")
+
+
+@given(st.booleans(), st.dates(), st.lists(st.sampled_from(["linear", "u_shaped"]), min_size=1))
+def test_parameters_are_texts_as_the_service_reads_them(flag: bool, day: date, models: list[str]) -> None:
+    asked = query({"with_": flag, "start_date": day, "models": models, "cursor": None})
+    assert asked == {
+        "with": json.dumps(flag),
+        "start_date": day.isoformat(),
+        "models": ",".join(models),
+    }

@@ -59,7 +59,7 @@ def resolved(schema: dict[str, Any], components: dict[str, Any]) -> dict[str, An
 
 def _fields(kind: Any, schema: dict[str, Any], components: dict[str, Any], place: str) -> Iterator[str]:
     properties = schema.get("properties", {})
-    hints = get_type_hints(kind)
+    hints = {name.rstrip("_"): hint for name, hint in get_type_hints(kind).items()}
     money = {name for name in dir(kind) if isinstance(getattr(kind, name), Money)}
     for name in money:
         if f"{name}_micros" not in hints:
@@ -67,9 +67,10 @@ def _fields(kind: Any, schema: dict[str, Any], components: dict[str, Any], place
     for name in properties.keys() - hints.keys() - money:
         yield f"{place}.{name}: the client does not have it"
     for field in dataclasses.fields(kind):
-        if field.name not in properties:
-            yield f"{place}.{field.name}: the description does not have it"
+        name = field.name.rstrip("_")
+        if name not in properties:
+            yield f"{place}.{name}: the description does not have it"
             continue
-        if field.default is dataclasses.MISSING and field.name not in schema.get("required", ()):
-            yield f"{place}.{field.name}: may be left out, and the client requires it"
-        yield from differences(hints[field.name], properties[field.name], components, f"{place}.{field.name}")
+        if field.default is dataclasses.MISSING and name not in schema.get("required", ()):
+            yield f"{place}.{name}: may be left out, and the client requires it"
+        yield from differences(hints[name], properties[name], components, f"{place}.{name}")

@@ -13,6 +13,7 @@ from attribution_client.live import LiveEvent
 from attribution_client.money import to_decimal
 from attribution_client.problems import (
     AttributionError,
+    Conflict,
     FieldProblem,
     InvalidInput,
     NotAllowed,
@@ -38,6 +39,7 @@ __all__ = [
     "Batching",
     "Cache",
     "Client",
+    "Conflict",
     "Delivered",
     "FieldProblem",
     "InvalidInput",

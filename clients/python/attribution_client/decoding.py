@@ -2,7 +2,8 @@
 
 Standard library only, so that the client's single dependency is its HTTP library. What a field may be: ``str``,
 ``int``, ``float``, ``bool``, ``Decimal`` (a JSON number by its digits), ``date``, aware ``datetime``, a model,
-``tuple[X, ...]``, ``dict[str, Any]``, ``Any``, and each of them or ``None``.
+``tuple[X, ...]``, ``dict[str, Any]``, ``Any``, and each of them or ``None``. A name that is a word of Python has an
+underscore behind it: ``from_`` is read from ``from``.
 """
 
 from __future__ import annotations
@@ -69,14 +70,17 @@ def _of_special(kind: Any) -> Decode:
 
 def _of_model(kind: type) -> Decode:
     hints = get_type_hints(kind)
-    fields = [(f.name, f.default is dataclasses.MISSING, _decoder(hints[f.name])) for f in dataclasses.fields(kind)]
+    fields = [
+        (f.name.rstrip("_"), f.name, f.default is dataclasses.MISSING, _decoder(hints[f.name]))
+        for f in dataclasses.fields(kind)
+    ]
 
     def read(value: dict[str, Any]) -> Any:
         found = {}
-        for name, is_required, wanted in fields:
+        for name, own, is_required, wanted in fields:
             if name in value:
                 try:
-                    found[name] = wanted(value[name])
+                    found[own] = wanted(value[name])
                 except _MisfitError as error:
                     error.path.append(name)
                     raise

@@ -97,6 +97,8 @@ def table(path: str, answer: type[T], params: Callable[P, Query]) -> Callable[P,
 def query(asked: Mapping[str, object], kind: type | None = None) -> Query:
     """Parameters of an address: None is left out, a sequence is comma-separated, a day is ISO-8601.
 
+    A name that is a word of Python has an underscore behind it: ``with_``.
+
     Raises:
         TypeError: a name that ``kind`` does not have.
     """
@@ -104,10 +106,12 @@ def query(asked: Mapping[str, object], kind: type | None = None) -> Query:
         for name in asked:
             if name not in kind.__annotations__:
                 raise TypeError(f"there is no parameter {name!r}; choose from {', '.join(kind.__annotations__)}")
-    return {name: _text(value) for name, value in asked.items() if value is not None}
+    return {name.rstrip("_"): _text(value) for name, value in asked.items() if value is not None}
 
 
 def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Sequence) and not isinstance(value, str):

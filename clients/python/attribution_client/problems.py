@@ -10,6 +10,7 @@ AttributionError
     ├── NotSignedIn         401
     ├── NotAllowed          403
     ├── NotFound            404
+    ├── Conflict            409
     ├── TooManyRequests     429
     └── ServiceUnavailable  502, 503, 504: ``dependency`` names who does not answer
 """
@@ -115,6 +116,10 @@ class NotFound(Problem):
     """Nothing has this id."""
 
 
+class Conflict(Problem):
+    """Something else is the case than the request takes for granted."""
+
+
 class TooManyRequests(Problem):
     """Above the key's rate or quota; ``retry_after_s``."""
 
@@ -128,6 +133,7 @@ _KINDS: Final[dict[int, type[Problem]]] = {
     401: NotSignedIn,
     403: NotAllowed,
     404: NotFound,
+    409: Conflict,
     429: TooManyRequests,
     **dict.fromkeys((502, 503, 504), ServiceUnavailable),
 }
