@@ -172,9 +172,36 @@ def test_no_command_takes_a_secret_as_an_argument() -> None:
 Stream = Callable[[httpx.HTTPTransport, httpx.Request], httpx.Response]
 
 
+SOLD: dict[str, Any] = {
+    "rev": 3,
+    "removed": False,
+    "customer_id": "c-1",
+    "conversion_type": "purchase",
+    "converted_at": "2026-11-24T09:59:00Z",
+    "value": 0.1,
+    "currency": "USD",
+    "run_id": 1,
+    "model": "linear",
+    "model_version": "9f2c",
+    "emitted_at": "2026-11-24T09:59:01Z",
+    "credits": [
+        {
+            "touchpoint_id": "t",
+            "channel": "Email",
+            "weight": 1.0,
+            "value_micros": 100_000,
+            "position": 1,
+            "touched_at": "2026-11-24T09:00:00Z",
+        }
+    ],
+    "unattributed_value_micros": 0,
+}
+
+
 def streaming(asked: list[str]) -> Stream:
     """Two conversions a connection, the second one cut in the middle the first time."""
-    data = [f'id: {i}\nevent: conversion\ndata: {{"conversion_id": "v{i}", "value_micros": {i}}}\n\n' for i in range(6)]
+    sold = [json.dumps(SOLD | {"conversion_id": f"v{i}", "value_micros": 100_000}) for i in range(6)]
+    data = [f"id: {i}\nevent: conversion\ndata: {sold[i]}\n\n" for i in range(6)]
 
     def answer(_: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
         asked.append(request.headers.get("last-event-id", ""))
@@ -198,7 +225,8 @@ def test_tail_follows_over_broken_connections(config: Path, monkeypatch: pytest.
     assert asked == ["", "0", "2"]
     asked.clear()
     found = run("tail", "--since", "2", "--limit", "2")
-    assert found.stdout == "conversion_id=v3  value_micros=3\nconversion_id=v4  value_micros=4\n"
+    line = "2026-11-24 09:59:00  purchase  0.10 USD  {}  rev 3  linear  Email 0.10\n"
+    assert found.stdout == line.format("v3") + line.format("v4")
     assert asked[0] == "2"
 
 

@@ -209,9 +209,10 @@ async def test_a_stream_goes_on_behind_the_last_whole_event() -> None:
     settings: dict[str, Any] = {"uniform": lambda _low, high: high}
     client = Client("http://test", KEY, transport=httpx.MockTransport(service), sleep=waits.append, **settings)
     with client, pytest.raises(Problem, match="Not allowed"):
-        seen.extend((e.id, e.event, e.data["n"]) for e in client.stream_conversions(last_event_id="0"))
+        seen.extend((e.id, e.event, e.data["n"]) for e in client.stream_conversions(last_event_id="0", channel="Email"))
     assert seen == [("1", "conversion", 1), ("2", "conversion", 2), ("3", "message", 3)]
     assert [r.headers.get("last-event-id") for r in service.requests] == ["0", "1", "1", "2", "2", "3"]
+    assert {str(r.url.params) for r in service.requests} == {"channel=Email"}
     assert waits == pytest.approx([0.205, 3.4, 0.205, 0.405, 0.205])
 
     again: list[float] = []

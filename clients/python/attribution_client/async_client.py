@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
@@ -18,6 +18,7 @@ from attribution_client.endpoint import Page, following
 from attribution_client.endpoints import Endpoints
 from attribution_client.exchange import Outcome, Send, Step, Wait
 from attribution_client.live import Following, LiveEvent
+from attribution_client.parameters import Live, live
 from attribution_client.sender import Delivered, told
 from attribution_client.sending import Sending
 
@@ -104,9 +105,9 @@ class AsyncClient(Endpoints, Sending):
                 yield row
             upcoming = following(upcoming, page)
 
-    async def stream_conversions(self, *, last_event_id: str = "") -> AsyncIterator[LiveEvent]:
+    async def stream_conversions(self, *, last_event_id: str = "", **asked: Unpack[Live]) -> AsyncIterator[LiveEvent]:
         """As ``Client.stream_conversions``."""
-        follower = Following(self.connection, last_event_id)
+        follower = Following(self.connection, last_event_id, live(**asked))
         while True:
             outcome: Outcome = None
             try:

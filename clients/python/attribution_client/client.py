@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
@@ -17,6 +17,7 @@ from attribution_client.endpoint import Page, following
 from attribution_client.endpoints import Endpoints
 from attribution_client.exchange import Outcome, Send, Step, Wait
 from attribution_client.live import Following, LiveEvent
+from attribution_client.parameters import Live, live
 from attribution_client.sender import Delivered, Sender, told
 from attribution_client.sending import Sending
 
@@ -118,17 +119,18 @@ class Client(Endpoints, Sending):
             yield from rows(page)
             upcoming = following(upcoming, page)
 
-    def stream_conversions(self, *, last_event_id: str = "") -> Iterator[LiveEvent]:
+    def stream_conversions(self, *, last_event_id: str = "", **asked: Unpack[Live]) -> Iterator[LiveEvent]:
         """New conversions as they are attributed, for ever; a broken connection is taken up where it ended.
 
         Args:
             last_event_id: ``id`` of the last event seen; left out: from now on.
+            asked: a model and filters.
 
         Raises:
             Problem: the service says no.
             ServiceUnreachable: it stays away.
         """
-        follower = Following(self.connection, last_event_id)
+        follower = Following(self.connection, last_event_id, live(**asked))
         while True:
             outcome: Outcome = None
             try:

@@ -8,8 +8,11 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 
+from attribution_client.calls import Query
 from attribution_client.connection import Connection
+from attribution_client.decoding import decode
 from attribution_client.exchange import Reply
+from attribution_client.models.live import LiveConversion
 from attribution_client.problems import AttributionError, ProtocolError, ServiceUnreachable, problem_of
 from attribution_client.retrying import is_transient, retry_after_s
 from attribution_client.sse import Parser
@@ -22,11 +25,24 @@ _SILENCE_S: Final = 60.0
 
 
 class LiveEvent(NamedTuple):
-    """An event of the stream. Give ``id`` back as ``last_event_id`` to go on behind it."""
+    """An event of the stream. Give ``id`` back as ``last_event_id`` to go on behind it.
+
+    ``event`` is ``conversion``; ``run`` when another run is shown; ``end`` when the service closes this connection,
+    with the reason: the next one is opened by itself.
+    """
 
     id: str
     event: str
     data: dict[str, Any]
+
+    @property
+    def conversion(self) -> LiveConversion | None:
+        """``data`` of a conversion; None of another event.
+
+        Raises:
+            ProtocolError: it is none.
+        """
+        return decode(LiveConversion, self.data) if self.event == "conversion" else None
 
 
 class Following:
@@ -35,11 +51,12 @@ class Following:
     Args:
         connection: its retries count attempts without a byte of answer.
         last_event_id: where to begin; empty: now.
+        asked: the other parameters.
     """
 
-    def __init__(self, connection: Connection, last_event_id: str) -> None:
+    def __init__(self, connection: Connection, last_event_id: str, asked: Query) -> None:
         self._parser = Parser(last_event_id)
-        self._connection = connection
+        self._connection, self._query = connection, asked
         self._failures = 0
 
     def request(self) -> dict[str, Any]:
@@ -50,7 +67,7 @@ class Following:
         if self._parser.last_id:
             headers["Last-Event-ID"] = self._parser.last_id
         timeout = httpx.Timeout(self._connection.timeout_s, read=_SILENCE_S)
-        return {"method": "GET", "url": PATH, "headers": headers, "timeout": timeout}
+        return {"method": "GET", "url": PATH, "params": self._query, "headers": headers, "timeout": timeout}
 
     def check(self, headers: Mapping[str, str]) -> None:
         """Whether it is a stream.

@@ -58,6 +58,14 @@ class Compared(TypedDict, total=False):
     conversion_type: str | None
 
 
+class Live(TypedDict, total=False):
+    """Credits of this model; only conversions of this type; only what this channel has a credit of."""
+
+    attribution_model: str | None
+    conversion_type: str | None
+    channel: str | None
+
+
 def period(**asked: Unpack[Period]) -> Query:
     """See ``Period``."""
     return query(asked, Period)
@@ -81,6 +89,11 @@ def paged(**asked: Unpack[Paged]) -> Query:
 def compared(**asked: Unpack[Compared]) -> Query:
     """See ``Compared``."""
     return query(asked, Compared)
+
+
+def live(**asked: Unpack[Live]) -> Query:
+    """See ``Live``."""
+    return query(asked, Live)
 
 
 def table(path: str, answer: type[T], params: Callable[P, Query]) -> Callable[P, Call[T]]:
