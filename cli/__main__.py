@@ -26,6 +26,10 @@ MODULES: Final = (
     "user",
     "workspace",
     "audit",
+    "login",
+    "report",
+    "customers",
+    "tail",
     "bench",
 )
 

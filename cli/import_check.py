@@ -18,8 +18,6 @@ from schemas.events import ConversionWireEvent, TouchpointEvent
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from clickhouse_connect.driver.client import Client
-
     from attribution.config import AttributionConfig
     from attribution.types import ConversionCredits
     from loadgen.records import Record
@@ -67,7 +65,7 @@ class Truth:
         return {conversion_id: credits_ for conversion_id, credits_ in found.items() if credits_.conversion.is_live}
 
 
-def check(client: Client, truth: Truth, config: AttributionConfig) -> int:
+def check(client: Any, truth: Truth, config: AttributionConfig) -> int:
     """Compares facts and rows; returns the number of rows, each of which holds every model.
 
     Raises:
