@@ -160,9 +160,10 @@ def _told(refused: Refused) -> RefusedMessage:
 
 
 def _described(body: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"type": "object", "example": body}}},
-        }
-    }
+    """The schema says what a body as a whole must be; what is wrong with one message is told in the answer."""
+    schema: dict[str, Any] = {"type": "object", "example": body}
+    if "batch" in body:
+        schema |= {"required": ["batch"], "properties": {"batch": {"type": "array", "maxItems": MAX_EVENTS}}}
+    if "events" in body:  # bounded by the size of the body
+        schema |= {"required": ["events"], "properties": {"events": {"type": "array"}}}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
