@@ -39,13 +39,13 @@ def test_nothing_is_found(api: Served, tmp_path: Path) -> None:
     if WANTED:
         rounds = [(role, 40, ALL, seed + i) for i in range(1_000) for role in ("admin", "viewer")]
     else:
-        rounds = [("admin", 3, ALL, seed), ("viewer", 2, "examples,fuzzing,stateful", seed)]
+        rounds = [("admin", 2, ALL, seed), ("viewer", 1, "examples,fuzzing", seed)]
     sent = 0
     for role, examples, phases, number in rounds:
         found = fuzz(api, role, tmp_path, examples=examples, phases=phases, seed=number)
         assert found.is_clean, f"as {role}, seed {number}:\n{found.output}"
         assert found.server_errors == 0
-        assert found.requests > 100
+        assert found.requests > 50
         sent += found.requests
         if WANTED and sent >= WANTED:
             break
