@@ -22,6 +22,7 @@ from attribution.types import UNATTRIBUTED, Conversion, ConversionCredits, Conve
 
 if TYPE_CHECKING:
     from attribution.config import AttributionConfig
+    from attribution.fitted import Fit
     from attribution.identity import Link
 
 #: What a model may look at: touches, position of lead and opportunity touch, configuration.
@@ -33,6 +34,7 @@ def attribute_all(
     events: Iterable[tuple[str, ConversionEvent]],
     config: AttributionConfig,
     links: Iterable[Link] = (),
+    fits: Iterable[Fit] = (),
 ) -> dict[str, ConversionCredits]:
     """Credits of every conversion in a list of events, by conversion id, cancelled ones included.
 
@@ -41,14 +43,16 @@ def attribute_all(
         events: (customer id, conversion or correction), in any order; likewise.
         config: parameters; the bounds of a stored journey do not apply.
         links: which customer ids are one person.
+        fits: of the data-driven model.
 
     Raises:
         DuplicateConversionError: two customers have a conversion with the same id.
         UnknownModelError: a model of the configuration has no rule here.
     """
+    known_fits = list(fits)
     for name in config.models:
-        if name not in _RULES:
-            raise UnknownModelError(name, _RULES)
+        if name not in {*_RULES, "data_driven"}:
+            raise UnknownModelError(name, [*_RULES, "data_driven"])
     survivors = survivors_of(links)
     touches_of: dict[str, dict[str, Touch]] = {}
     events_of: dict[str, dict[str, ConversionEvent]] = {}
@@ -69,7 +73,9 @@ def attribute_all(
                     f"{customer_id!r}; order ids must be unique among all customers"
                 )
             rev = len(mine) + len(known)
-            result[conversion.conversion_id] = _credits(list(mine.values()), conversions, conversion, rev, config)
+            result[conversion.conversion_id] = _credits(
+                list(mine.values()), conversions, conversion, rev, config, known_fits
+            )
     return result
 
 
@@ -154,7 +160,12 @@ def _group_of(event: ConversionEvent, events: list[ConversionEvent]) -> tuple[st
 
 
 def _credits(
-    touches: list[Touch], conversions: list[Conversion], conversion: Conversion, rev: int, config: AttributionConfig
+    touches: list[Touch],
+    conversions: list[Conversion],
+    conversion: Conversion,
+    rev: int,
+    config: AttributionConfig,
+    fits: list[Fit],
 ) -> ConversionCredits:
     names = config.models
     if not conversion.is_live:
@@ -167,8 +178,11 @@ def _credits(
         return ConversionCredits(conversion, rev, names, (alone,), ((1.0,),) * len(names), micros, ("",) * len(names))
     lead, opportunity = _anchors(path, earlier)
     weights, amounts, fallbacks = [], [], []
+    data_driven, version = _data_driven(conversion, fits if "data_driven" in names else [])
     for name in names:
-        rule, fallback = _RULES[name], ""
+        rule, fallback = _RULES.get(name, data_driven), ""
+        if name == "data_driven" and not any(rule(path, lead, opportunity, config)):
+            rule, fallback = _RULES["linear"], "linear"
         if name in {"w_shaped", "full_path"} and lead is None and opportunity is None:
             rule, fallback = _u_shaped, "u_shaped"
         shares = rule(path, lead, opportunity, config)
@@ -177,7 +191,25 @@ def _credits(
         weights.append(tuple(float(s) for s in shares))
         amounts.append(_largest_remainder(conversion.value_micros, shares))
         fallbacks.append(fallback)
-    return ConversionCredits(conversion, rev, names, tuple(path), tuple(weights), tuple(amounts), tuple(fallbacks))
+    return ConversionCredits(
+        conversion,
+        rev,
+        names,
+        tuple(path),
+        tuple(weights),
+        tuple(amounts),
+        tuple(fallbacks),
+        model_version=version,
+    )
+
+
+def _data_driven(conversion: Conversion, fits: list[Fit]) -> tuple[_Rule, str]:
+    """The rule of the newest fit that was in force at the conversion, and its version."""
+    in_force = [fit for fit in fits if fit.effective_from_us <= conversion.at_us]
+    newest = max(in_force, key=lambda fit: (fit.effective_from_us, fit.version), default=None)
+    effects = {} if newest is None else newest.effects
+    version = "" if newest is None else newest.version
+    return lambda path, _lead, _opportunity, _config: [Fraction(effects.get(t[2], 0)) for t in path], version
 
 
 def _order(conversion: Conversion) -> tuple[int, str]:

@@ -67,6 +67,12 @@ def inverse_j(path: Path, _config: AttributionConfig) -> tuple[int, ...]:
     return _ends(len(path.touches), 3, 1, 1)
 
 
+def data_driven(path: Path, _config: AttributionConfig) -> tuple[int, ...]:
+    """To each touch the effect of its channel, as it was fitted; needs a path with an effect."""
+    effects = path.effects
+    return tuple([effects.get(t[2], 0) for t in path.touches])
+
+
 def custom(path: Path, config: AttributionConfig) -> tuple[int, ...]:
     """Given weights for (first, middle, last); a role without a touch is dropped, the others rescaled.
 
