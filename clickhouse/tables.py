@@ -199,6 +199,7 @@ ATTRIBUTIONS: Final = Table(
         Column("t.value_micros", "Array(Array(Int64))"),
         Column("truncated", "UInt8", optional=True),
         Column("config_hash", _SYMBOL),
+        Column("model_version", _SYMBOL, optional=True),
         Column("rev", "UInt64"),
         Column("is_deleted", "UInt8", optional=True),
         Column("emitted_at", _TIME_MS),

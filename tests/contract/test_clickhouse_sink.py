@@ -90,7 +90,9 @@ def test_what_is_written_is_read_back_with_its_types(sink: Readable) -> None:
 
     assert sink.write(tables) == 1
 
-    assert sink.final("attributions") == [{**row, "fallbacks": []} for row in tables["attributions"].to_pylist()]
+    assert sink.final("attributions") == [
+        {**row, "fallbacks": [], "model_version": ""} for row in tables["attributions"].to_pylist()
+    ]
 
 
 def test_a_model_that_stood_in_is_told_for_each_model(sink: Readable) -> None:
