@@ -22,7 +22,7 @@ from attribution.fitted import NO_FITS, Fit, Timeline
 from attribution.models.base import LEAD, OPPORTUNITY, Model, Path, Shares, shares
 from attribution.models.milestones import milestone_times
 from attribution.models.registry import resolve
-from attribution.models.rules import check_custom_weights
+from attribution.models.rules import check_custom_weights, fitted_shares
 from attribution.money import split_micros
 from attribution.types import UNATTRIBUTED, Conversion, ConversionCredits, Touch
 
@@ -163,8 +163,7 @@ class Attributor:
             )
         path = self.path(journey, conversion, touches)
         weights, micros, fallbacks = self._credits(path, value)
-        fit = self._fit(conversion)
-        version = "" if fit is None else fit.version
+        version = "" if path.fit is None else path.fit.version
         return ConversionCredits(conversion, rev, models, touches, weights, micros, fallbacks, truncated, version)
 
     def path(self, journey: JourneyView, conversion: Conversion, touches: tuple[Touch, ...]) -> Path:
@@ -172,14 +171,13 @@ class Attributor:
         lead_us, opportunity_us = (
             milestone_times(self._anchors(journey), conversion) if self._reads_milestones else (None, None)
         )
-        fit = self._fit(conversion)
         return Path(
             touches,
             conversion,
             direct_channels=self._direct,
             lead_us=lead_us,
             opportunity_us=opportunity_us,
-            effects=None if fit is None else fit.effects,
+            fit=self._fit(conversion),
         )
 
     def _fit(self, conversion: Conversion) -> Fit | None:
@@ -202,11 +200,13 @@ class Attributor:
             return plan.weights, tuple([parts[i] for i in plan.slots]), plan.fallbacks
         weights, micros, fallbacks = list(plan.weights), [parts[i] for i in plan.slots], plan.fallbacks
         for index in plan.timed:
-            rule: Model = self._found[index]
-            if rule.needs_fit and not path.has_effect:
-                fallbacks = (*fallbacks[:index], rule.fallback, *fallbacks[index + 1 :])
-                rule = resolve(rule.fallback)
-            share = shares(rule.numerators(path, self.config))
+            model: Model = self._found[index]
+            if model.needs_fit:
+                numerators, stood_in = fitted_shares(path, self.config)
+                fallbacks = (*fallbacks[:index], stood_in, *fallbacks[index + 1 :])
+            else:
+                numerators = model.numerators(path, self.config)
+            share = shares(numerators)
             weights[index] = share.weights
             micros[index] = split_micros(value, share.numerators, share.total)
         return tuple(weights), tuple(micros), fallbacks

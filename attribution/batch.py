@@ -18,6 +18,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from attribution.errors import DuplicateConversionError, UnknownModelError
+from attribution.models.base import Path
 from attribution.types import UNATTRIBUTED, Conversion, ConversionCredits, ConversionEvent, Touch
 
 if TYPE_CHECKING:
@@ -178,14 +179,17 @@ def _credits(
         return ConversionCredits(conversion, rev, names, (alone,), ((1.0,),) * len(names), micros, ("",) * len(names))
     lead, opportunity = _anchors(path, earlier)
     weights, amounts, fallbacks = [], [], []
-    data_driven, version = _data_driven(conversion, fits if "data_driven" in names else [])
+    fit = _fit(conversion, fits if "data_driven" in names else [])
     for name in names:
-        rule, fallback = _RULES.get(name, data_driven), ""
-        if name == "data_driven" and not any(rule(path, lead, opportunity, config)):
-            rule, fallback = _RULES["linear"], "linear"
+        rule, fallback = _RULES.get(name, _RULES["linear"]), ""
         if name in {"w_shaped", "full_path"} and lead is None and opportunity is None:
             rule, fallback = _u_shaped, "u_shaped"
         shares = rule(path, lead, opportunity, config)
+        if name == "data_driven" and fit is not None:
+            numerators, fallback = fit.rule.shares(Path(tuple(path), conversion, fit=fit), config)
+            shares = [Fraction(n) for n in numerators]
+        elif name == "data_driven":
+            fallback = "linear"
         total = sum(shares)
         shares = [s / total for s in shares]
         weights.append(tuple(float(s) for s in shares))
@@ -199,17 +203,14 @@ def _credits(
         tuple(weights),
         tuple(amounts),
         tuple(fallbacks),
-        model_version=version,
+        model_version="" if fit is None else fit.version,
     )
 
 
-def _data_driven(conversion: Conversion, fits: list[Fit]) -> tuple[_Rule, str]:
-    """The rule of the newest fit that was in force at the conversion, and its version."""
+def _fit(conversion: Conversion, fits: list[Fit]) -> Fit | None:
+    """The newest fit that was in force at the conversion."""
     in_force = [fit for fit in fits if fit.effective_from_us <= conversion.at_us]
-    newest = max(in_force, key=lambda fit: (fit.effective_from_us, fit.version), default=None)
-    effects = {} if newest is None else newest.effects
-    version = "" if newest is None else newest.version
-    return lambda path, _lead, _opportunity, _config: [Fraction(effects.get(t[2], 0)) for t in path], version
+    return max(in_force, key=lambda fit: (fit.effective_from_us, fit.version), default=None)
 
 
 def _order(conversion: Conversion) -> tuple[int, str]:

@@ -214,7 +214,7 @@ def _numbers(model_id: str, path: Path, i: int, weight: Fraction, config: Attrib
         age_days = (path.touches[-1][0] - path.touches[i][0]) / DAY_US
         return f"2^(-{age_days:.6g} d / {config.half_life_us / DAY_US:.6g} d) / sum = {shown}"
     if model_id == "data_driven":
-        effects = [path.effects.get(t[2], 0) for t in path.touches]
+        effects = resolve(model_id).numerators(path, config)
         return f"{effects[i]} / {sum(effects)} = {shown}"
     exact = str(weight)
     return exact if len(exact) <= _SHOWN_DIGITS else shown

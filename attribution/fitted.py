@@ -1,31 +1,37 @@
-"""What was fitted to data, and from when it counts: the parameters of ``data_driven``.
+"""What was fitted to data, and from when it counts: the rules behind ``data_driven``.
 
-A fit is a number for each channel: its removal effect in a Markov chain or its Shapley value, quantised to an integer
-where it was fitted, so that every machine divides money alike. A fit counts for conversions at or after its
-``effective_from_us`` in event time, until the next one does. So a conversion has one fit, whenever it arrives and
-however often it is replayed.
+A fit counts for conversions at or after its ``effective_from_us`` in event time, until the next one does. So a
+conversion has one fit, whenever it arrives and however often it is replayed. What a fit says of a path is integers, so
+that every machine divides money alike.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from attribution.config import AttributionConfig
+    from attribution.models.base import Path
+
+
+class FittedRule(Protocol):
+    """Divides a conversion among the touches of its path by what was learned."""
+
+    def shares(self, path: Path, config: AttributionConfig) -> tuple[Sequence[int], str]:
+        """Numerators, one per touch, never negative, never all 0; and the model that stood in (``""``: none)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """The effects of one fit.
-
-    ``effects`` are integers of at least 0 on a scale of the fit's own; a channel that is not among them has none.
-    They are empty where the data were too few: then the model's fallback stands in. ``version`` names the fit in every
-    row that it has divided.
-    """
+    """One fit. ``version`` names it in every row that it has divided."""
 
     version: str
     effective_from_us: int
-    effects: Mapping[str, int]
+    rule: FittedRule
 
     @property
     def order(self) -> tuple[int, str]:

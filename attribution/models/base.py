@@ -7,12 +7,13 @@ without a float and a replay gives the same micros. Numerators are never negativ
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 from attribution.config import AttributionConfig
+from attribution.fitted import Fit
 from attribution.types import Conversion, Touch
 
 #: Conversion types that anchor the milestone models.
@@ -25,11 +26,11 @@ class Path:
 
     ``lead`` and ``opportunity`` are the positions of the latest touch at or before each milestone (None: no
     milestone, or no touch by then). ``last_non_direct`` is the position of the last touch whose channel is
-    not a direct one, or the last position if all are direct. ``effects`` are those of the fit that counts at the
-    time of the conversion (``attribution.fitted``), by channel. A path is never empty.
+    not a direct one, or the last position if all are direct. ``fit`` is the one that counts at the time of
+    the conversion. A path is never empty.
     """
 
-    __slots__ = ("conversion", "effects", "last_non_direct", "lead", "opportunity", "touches")
+    __slots__ = ("conversion", "fit", "last_non_direct", "lead", "opportunity", "touches")
 
     def __init__(
         self,
@@ -39,11 +40,11 @@ class Path:
         direct_channels: AbstractSet[str] = frozenset(),
         lead_us: int | None = None,
         opportunity_us: int | None = None,
-        effects: Mapping[str, int] | None = None,
+        fit: Fit | None = None,
     ) -> None:
         self.touches = touches
         self.conversion = conversion
-        self.effects: Mapping[str, int] = effects or {}
+        self.fit = fit
         self.lead = None if lead_us is None else _latest_at(touches, lead_us)
         self.opportunity = None if opportunity_us is None else _latest_at(touches, opportunity_us)
         position = len(touches) - 1
@@ -70,12 +71,6 @@ class Path:
         """Whether a lead or an opportunity has a touch to stand on."""
         return self.lead is not None or self.opportunity is not None
 
-    @property
-    def has_effect(self) -> bool:
-        """Whether a fit says of any of the touches that it made a difference."""
-        effects = self.effects
-        return bool(effects) and any(effects.get(t[2], 0) for t in self.touches)
-
 
 def _latest_at(touches: tuple[Touch, ...], at_us: int) -> int | None:
     """Position of the latest touch at or before a time; the last one of those at the same time."""
@@ -93,7 +88,7 @@ class Model:
     ``parameters`` are the names that the SDK takes for it. A model that ``reads_times`` looks at the touches
     themselves; any other reads nothing of a path but its length and positions. A model with
     ``needs_milestone`` is replaced by the model ``fallback`` on a path without one, and one that ``needs_fit``
-    on a path without an effect; the credits say so.
+    where there is none or the fit says so; the credits name what stood in.
     """
 
     model_id: str

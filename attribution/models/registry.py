@@ -78,7 +78,6 @@ MODELS: Final = (
         "w_i = e(channel_i) / sum_j e(channel_j), e = removal effect or Shapley value of the fit in force",
         rules.data_driven,
         needs_fit=True,
-        fallback="linear",
     ),
 )
 

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from attribution.config import DAY_US, AttributionConfig, config_of
 from attribution.explain import explain
-from attribution.fitted import Fit, Timeline
+from attribution.fitted import Timeline
 from attribution.recompute import recomputer
 from attribution.testing import START_US, configs, conversion_event_lists, touch_lists
 from attribution.types import ConversionEvent, Touch
+from fits import fit
 
-TIMELINE = Timeline([Fit("a", START_US, {"email": 3, "paid_search": 5}), Fit("b", START_US + 9 * DAY_US, {"email": 1})])
+TIMELINE = Timeline([fit("a", START_US, email=3, paid_search=5), fit("b", START_US + 9 * DAY_US, email=1)])
 
 
 @given(touch_lists(12), conversion_event_lists(4), configs(), st.sampled_from((2, 4, 1_000)))

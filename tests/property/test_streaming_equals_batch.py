@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from attribution.attribute import Attributor
 from attribution.batch import admitted, attribute_all
 from attribution.config import DAY_US, AttributionConfig
-from attribution.fitted import Fit, Timeline
+from attribution.fitted import Timeline
 from attribution.journey import Journey
 from attribution.journey_bytes import append_touches
 from attribution.types import ConversionCredits, ConversionEvent, Touch
+from fits import fit
 
 CONFIG = AttributionConfig(
     models=("first_touch", "linear", "time_decay", "u_shaped", "w_shaped", "full_path", "data_driven")
@@ -26,9 +27,9 @@ TYPES = ("purchase", "lead_created", "opportunity_created")
 
 #: One that knows two channels, one of too few data, one in which direct has no effect, and nothing before the first.
 FITS = (
-    Fit("a", START + 5 * DAY_US, {"paid_search": 7, "email": 2}),
-    Fit("b", START + 12 * DAY_US, {}),
-    Fit("c", START + 20 * DAY_US, {"paid_search": 1 << 40, "email": 3, "direct": 0, "display": 1}),
+    fit("a", START + 5 * DAY_US, paid_search=7, email=2),
+    fit("b", START + 12 * DAY_US),
+    fit("c", START + 20 * DAY_US, paid_search=1 << 40, email=3, direct=0, display=1),
 )
 TIMELINE = Timeline(FITS)
 

@@ -6,8 +6,9 @@ import pytest
 
 from attribution.attribute import Attributor, FixedJourney
 from attribution.config import AttributionConfig
-from attribution.fitted import Fit, Timeline
+from attribution.fitted import Timeline
 from attribution.types import Conversion, ConversionCredits, Touch
+from fits import fit
 
 T = 1_760_000_000_000_000
 TOUCHES: tuple[Touch, ...] = ((T, "t1", "email", ""), (T + 1, "t2", "display", ""), (T + 2, "t3", "paid_search", ""))
@@ -19,7 +20,7 @@ def credits_of(timeline: Timeline, at_us: int = T + 10, touches: tuple[Touch, ..
 
 
 def test_a_fit_counts_from_its_time_on_until_the_next_one() -> None:
-    early, late = Fit("e", 10, {"a": 1}), Fit("l", 20, {"a": 2})
+    early, late = fit("e", 10, a=1), fit("l", 20, a=2)
     timeline = Timeline([late, early, early])
 
     assert timeline.fits == (early, late)
@@ -27,13 +28,13 @@ def test_a_fit_counts_from_its_time_on_until_the_next_one() -> None:
 
 
 def test_of_two_fits_from_the_same_time_on_the_order_of_arrival_decides_nothing() -> None:
-    fits = [Fit("a", 10, {"x": 1}), Fit("b", 10, {"x": 2})]
+    fits = [fit("a", 10, x=1), fit("b", 10, x=2)]
 
     assert Timeline(fits).at(10) == Timeline(fits[::-1]).at(10) == fits[1]
 
 
 def test_touches_share_by_the_effects_of_their_channels() -> None:
-    found = credits_of(Timeline([Fit("v1", T, {"email": 1, "paid_search": 3, "other": 9})]))
+    found = credits_of(Timeline([fit("v1", T, email=1, paid_search=3, other=9)]))
 
     assert found.micros[1] == (25_000_000, 0, 75_000_000)
     assert found.weights[1] == (0.25, 0.0, 0.75)
@@ -44,9 +45,9 @@ def test_touches_share_by_the_effects_of_their_channels() -> None:
     ("timeline", "version"),
     [
         (Timeline(), ""),
-        (Timeline([Fit("v1", T + 11, {"email": 1})]), ""),
-        (Timeline([Fit("v1", T, {})]), "v1"),
-        (Timeline([Fit("v1", T, {"email": 0, "affiliate": 5})]), "v1"),
+        (Timeline([fit("v1", T + 11, email=1)]), ""),
+        (Timeline([fit("v1", T)]), "v1"),
+        (Timeline([fit("v1", T, email=0, affiliate=5)]), "v1"),
     ],
 )
 def test_without_an_effect_linear_stands_in_and_is_named(timeline: Timeline, version: str) -> None:
@@ -56,18 +57,18 @@ def test_without_an_effect_linear_stands_in_and_is_named(timeline: Timeline, ver
     assert (found.fallbacks, found.model_version) == (("", "linear", ""), version)
 
 
-def test_one_touch_takes_everything_and_still_says_whether_it_was_fitted() -> None:
-    timeline = Timeline([Fit("v1", T, {"email": 1})])
+def test_one_touch_takes_everything() -> None:
+    timeline = Timeline([fit("v1", T, email=1)])
 
     assert credits_of(timeline, touches=TOUCHES[:1]).fallbacks[1] == ""
     assert credits_of(timeline, touches=TOUCHES[1:2]).fallbacks[1] == "linear"
 
 
 def test_a_path_that_was_seen_under_one_fit_is_divided_anew_under_the_next() -> None:
-    attributor = Attributor(AttributionConfig(models=("data_driven",)), timeline=Timeline([Fit("a", T, {"email": 1})]))
+    attributor = Attributor(AttributionConfig(models=("data_driven",)), timeline=Timeline([fit("a", T, email=1)]))
     conversion = Conversion("c1", "purchase", T + 10, 100, "USD")
     assert attributor.attribute(FixedJourney(TOUCHES), conversion).micros == ((100, 0, 0),)
 
-    attributor.timeline = Timeline([*attributor.timeline.fits, Fit("b", T + 5, {"display": 1})])
+    attributor.timeline = Timeline([*attributor.timeline.fits, fit("b", T + 5, display=1)])
 
     assert attributor.attribute(FixedJourney(TOUCHES), conversion).micros == ((0, 100, 0),)
