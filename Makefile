@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JARS := $(VENV)/.jars
 FAULT_RESULTS ?= data/fault-results.jsonl
-ROOMS := attribution schemas clickhouse accounts stream_app api loadgen embedded cli
+ROOMS := attribution schemas clickhouse accounts datadriven stream_app api loadgen embedded cli
 
 .DEFAULT_GOAL := help
 
