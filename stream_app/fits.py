@@ -17,8 +17,10 @@ from typing import Final
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from mode import get_logger
 
-from attribution.fitted import NO_FITS, Timeline
-from schemas.fits import FitEvent, FitProblemError, decode
+from attribution.errors import InvalidParameterError
+from attribution.fitted import NO_FITS, Fit, Timeline
+from datadriven.credits import CreditRule
+from datadriven.parameters import decode
 from stream_app.topics import TopicError
 
 logger = get_logger(__name__)
@@ -38,7 +40,7 @@ class FitReader:
     def __init__(self, servers: str, topic: str, *, clock_us: Callable[[], int]) -> None:
         self.timeline: Timeline = NO_FITS
         self._topic, self._clock_us = topic, clock_us
-        self._published: dict[bytes, FitEvent | FitProblemError] = {}
+        self._published: dict[bytes, Fit | InvalidParameterError] = {}
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._consumer = Consumer(
@@ -65,7 +67,7 @@ class FitReader:
         except KafkaException as error:
             raise TopicError(f"{self._topic} cannot be read: {error.args[0].str()}") from error
         for key, found in self._published.items():
-            if isinstance(found, FitProblemError):
+            if isinstance(found, InvalidParameterError):
                 raise TopicError(
                     f"{self._topic}, key {key!r}: {found}; a record with this key and no value takes it back"
                 )
@@ -108,33 +110,34 @@ class FitReader:
             if message is None or message.error() is not None:
                 continue
             found = self._take(message)
-            if isinstance(found, FitEvent):
+            if isinstance(found, Fit):
                 self._tell(found)
             elif found is not None:
                 logger.error("%s, offset %s: %s", self._topic, message.offset(), found)
 
-    def _take(self, message: Message) -> FitEvent | FitProblemError | None:
+    def _take(self, message: Message) -> Fit | InvalidParameterError | None:
         key, value = message.key() or b"", message.value()
-        found: FitEvent | FitProblemError | None = None
+        found: Fit | InvalidParameterError | None = None
         if value is None:
             self._published.pop(key, None)
         else:
             try:
-                found = decode(value)
-            except FitProblemError as error:
+                parameters = decode(value)
+                found = Fit(parameters.version, parameters.effective_from_us, CreditRule(parameters))
+            except InvalidParameterError as error:
                 found = error
             self._published[key] = found
-        self.timeline = Timeline(known.fit() for known in self._published.values() if isinstance(known, FitEvent))
+        self.timeline = Timeline(known for known in self._published.values() if isinstance(known, Fit))
         return found
 
-    def _tell(self, event: FitEvent) -> None:
-        late_s = (self._clock_us() - event.effective_from_us) / 1_000_000
+    def _tell(self, fit: Fit) -> None:
+        late_s = (self._clock_us() - fit.effective_from_us) / 1_000_000
         if late_s > 0:
             logger.warning(
                 "Fit %s counts from %.0f s before now: conversions since then keep the fit before it until they "
                 "change; `attribution replay` divides all of them by it",
-                event.version,
+                fit.version,
                 late_s,
             )
         else:
-            logger.info("Fit %s counts in %.0f s, %d channels", event.version, -late_s, len(event.effects))
+            logger.info("Fit %s counts in %.0f s", fit.version, -late_s)

@@ -13,8 +13,9 @@ from confluent_kafka import Producer
 
 from attribution.config import AttributionConfig
 from attribution.fitted import Fit
+from datadriven.credits import CreditRule
+from datadriven.parameters import Parameters, encode, sealed
 from schemas.events import ConversionWireEvent
-from schemas.fits import FitEvent, encode
 from simulated import Input, simulated
 from stream_harness import Stream, differences
 
@@ -37,12 +38,28 @@ def stream(kafka_bootstrap: str, clickhouse_url: str, clickhouse_database: str, 
     found.close()
 
 
-def publish(stream: Stream, version: str, from_us: int, effects: dict[str, int]) -> Fit:
-    event = FitEvent(version, from_us, 1, "markov", "ok" if effects else "insufficient_data", "linear", 0, 0, effects)
+def publish(stream: Stream, from_us: int, effects: dict[str, int]) -> Fit:
+    draft = Parameters(
+        method="markov",
+        status="ok" if effects else "insufficient_data",
+        reason="" if effects else "few_conversions",
+        fallback="u_shaped",
+        order=1,
+        channels=tuple(sorted(effects)),
+        effects=tuple(effects[name] for name in sorted(effects)),
+        conversions=0,
+        nulls=0,
+        settings={},
+        quality={},
+        trained_from_us=0,
+        trained_to_us=0,
+        effective_from_us=from_us,
+    )
+    parameters = sealed(draft)
     producer = Producer({"bootstrap.servers": stream.bootstrap})
-    producer.produce(stream.topics["model"], encode(event), version.encode())
+    producer.produce(stream.topics["model"], encode(parameters), parameters.version.encode())
     assert producer.flush(30) == 0
-    return event.fit()
+    return Fit(parameters.version, from_us, CreditRule(parameters))
 
 
 def wait_for_log(stream: Stream, text: str) -> None:
@@ -61,14 +78,14 @@ def test_each_conversion_is_divided_by_the_fit_of_its_time(stream: Stream) -> No
     first, second = Input(population.records[: RECORDS // 2]), Input(population.records[RECORDS // 2 :])
     early = times(first)
     fits = [
-        publish(stream, "a", early[len(early) // 3], {"paid_search": 5, "email": 3, "display": 1}),
-        publish(stream, "b", early[len(early) * 2 // 3], {}),
+        publish(stream, early[len(early) // 3], {"paid_search": 5, "email": 3, "display": 1}),
+        publish(stream, early[len(early) * 2 // 3], {}),
     ]
     stream.start(env=SETTINGS)
     stream.produce(first.sent())
     stream.wait()
-    fits.append(publish(stream, "c", early[-1] + 1, {"paid_social": 1 << 30, "organic_search": 77, "email": 0}))
-    wait_for_log(stream, "Fit c")
+    fits.append(publish(stream, early[-1] + 1, {"paid_social": 1 << 30, "organic_search": 77, "email": 0}))
+    wait_for_log(stream, f"Fit {fits[-1].version}")
     stream.produce(second.sent())
     time.sleep(0.3)
     stream.stop(0, signal.SIGKILL)
@@ -78,21 +95,21 @@ def test_each_conversion_is_divided_by_the_fit_of_its_time(stream: Stream) -> No
     assert stream.stop(0) == 0, stream.log_tail()
     assert differences(stream.credits(), population.expected(CONFIG, fits)) == ""
     spans = {row[0]: row[1:] for row in stream.client().query(VERSIONS).result_rows}
-    assert spans.keys() == {"", "a", "b", "c"}
-    in_order = [spans[version] for version in ("", "a", "b", "c")]
+    in_order = [spans.pop(version) for version in ("", *(fit.version for fit in fits))]
+    assert spans == {}
     assert all(one[2] < other[1] for one, other in pairwise(in_order))
     assert min(one[0] for one in in_order) > 10
 
 
 def test_a_worker_that_would_miss_a_fit_does_not_start(stream: Stream) -> None:
     producer = Producer({"bootstrap.servers": stream.bootstrap})
-    producer.produce(stream.topics["model"], b'{"version":"x","effects":{}}', b"x")
+    producer.produce(stream.topics["model"], b'{"version":"x","effects":[]}', b"x")
     producer.flush(30)
     worker = stream.start(env=SETTINGS)
 
     assert worker.wait(60) != 0
     log = stream.log_tail()
-    assert "key b'x': no fit: Object missing required field" in log
+    assert "(Object missing required field `method`)" in log
     assert "a record with this key and no value takes it back" in log
 
     producer.produce(stream.topics["model"], None, b"x")
