@@ -113,7 +113,7 @@ def fit_learned(journeys: Journeys, terms: Terms, options: Options | None = None
     figures = {name: float(value) for name, value in asdict(quality).items()}
     if not quality.is_better_than_base_rate:
         return draft.refused(NO_PATTERN, settings, figures)
-    if curve.calibration[1] <= 0:
+    if quality.slope <= 0:
         return draft.refused(NOT_CALIBRATED, settings, figures)
     effects = _mean_effects(journeys, curve)
     return draft.fitted(journeys.paths.channels, effects, settings, figures, curve=curve)
