@@ -169,7 +169,14 @@ def test_channels_in_any_order_are_the_same_paths() -> None:
     assert TransitionCounts.from_paths(one) == TransitionCounts.from_paths(two)
 
 
-@pytest.mark.parametrize("rows", [[PathCount(("mail",), -1)], [PathCount(("mail", "ads"), 1), PathCount(("ads",), -1)]])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [PathCount(("mail",), -1)],
+        [PathCount(("mail", "ads"), 1), PathCount(("ads",), -1)],
+        [PathCount(("ads",), 3), PathCount(("mail", "mail"), 1), PathCount(("mail",), -1)],
+    ],
+)
 def test_a_retraction_without_its_addition_is_refused_at_the_fit(rows: list[PathCount]) -> None:
     counts = _counted(rows, 1)
     with pytest.raises(InvalidParameterError, match="take off only journeys that were counted"):

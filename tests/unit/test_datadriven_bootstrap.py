@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attribution.errors import InvalidParameterError
-from datadriven import bootstrap, markov
+from datadriven import bootstrap
+from datadriven.coalitions import SetCounts
 from datadriven.counts import TransitionCounts
+from datadriven.fit import markov_shares, shapley_shares
 from datadriven.paths import PathCount, PathCounts
 from path_truth import populations
 
@@ -67,12 +69,9 @@ def test_intervals_cover_and_overlaps_are_named() -> None:
     paths = PathCounts.from_columns(["a", "b", "rare"], np.arange(2_001), steps, converted)
     keys = bootstrap.customer_keys(f"c{i}" for i in range(2_000))
 
-    def shares(counts: TransitionCounts) -> dict[str, float]:
-        found = markov.fit(counts)
-        return {c: e / sum(found.removal_effects) for c, e in zip(found.channels, found.removal_effects, strict=True)}
-
-    point = shares(TransitionCounts.from_paths(paths))
-    found = bootstrap.uncertainty(point, [shares(c) for c in bootstrap.replicate_counts(paths, keys, 60)])
+    point = markov_shares(TransitionCounts.from_paths(paths))
+    replicates = [markov_shares(c) for c in bootstrap.replicate_counts(paths, keys, 60)]
+    found = bootstrap.uncertainty(point, replicates)
     first, second, third = found.channels
 
     assert {first.channel, second.channel} == {"a", "b"}
@@ -81,6 +80,15 @@ def test_intervals_cover_and_overlaps_are_named() -> None:
     assert all(c.low < c.share < c.high for c in found.channels)
     assert 0.05 < third.low < 0.1 < third.high < 0.15
     assert found.overlaps == ((first.channel, second.channel),)
+
+
+def test_shares_add_up_and_a_replicate_without_conversions_has_none() -> None:
+    paths = PathCounts.from_rows([PathCount(("a", "b"), 9, 1), PathCount(("c",), 0, 90)])
+    nothing = TransitionCounts.from_paths(paths.weighted(paths.converted * 0, paths.nulls))
+
+    assert markov_shares(TransitionCounts.from_paths(paths)) == {"a": 0.5, "b": 0.5, "c": 0.0}
+    assert shapley_shares(SetCounts.from_paths(paths)) == {"a": 0.5, "b": 0.5, "c": 0.0}
+    assert markov_shares(nothing) == {}
 
 
 def test_a_channel_that_a_replicate_lacks_has_no_share_there() -> None:
