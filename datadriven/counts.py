@@ -104,7 +104,7 @@ class TransitionCounts:
         if not len(digits) == len(targets) == len(numbers):
             raise InvalidParameterError("counts", len(numbers), "give as many states, nexts and counts")
         if digits.size and (digits.min() < 0 or digits.max() > n or targets.min() < NULL or targets.max() > n):
-            raise InvalidParameterError("states", int(digits.max()), f"give digits up to {n}")
+            raise InvalidParameterError("states", int(digits.max()), f"give digits from 0 to {n}; nexts from -1")
         code = np.zeros(len(digits), dtype=np.int64)
         for column in digits.T:
             code = code * (n + 1) + column

@@ -163,6 +163,30 @@ def test_columns_that_cannot_be_are_refused_by_name(change: dict[str, object], f
     assert refused.value.field == field
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"channels": ["b", "a"]}, "channels"),
+        ({"counts": [1, 2]}, "counts"),
+        ({"states": [[3]]}, "states"),
+        ({"nexts": [-2]}, "states"),
+        ({"order": 4}, "order"),
+    ],
+)
+def test_transitions_that_cannot_be_are_refused_by_name(change: dict[str, object], field: str) -> None:
+    good = {"order": 1, "channels": ["a", "b"], "states": [[0]], "nexts": [1], "counts": [1]}
+    with pytest.raises(InvalidParameterError) as refused:
+        TransitionCounts.from_columns(**(good | change))  # type: ignore[arg-type]  # wrong on purpose
+    assert refused.value.field == field
+
+
+def test_counts_equal_nothing_else() -> None:
+    paths = PathCounts.from_rows([])
+    assert TransitionCounts.zero(1) != 0
+    assert SetCounts.from_paths(paths) != 0
+    assert len(paths) == 0
+
+
 def test_channels_in_any_order_are_the_same_paths() -> None:
     one = PathCounts.from_columns(["b", "a"], [0, 2], [0, 1], [1])
     two = PathCounts.from_rows([PathCount(("b", "a"), 1)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from attribution.config import DAY_US, AttributionConfig
 from attribution.errors import InvalidParameterError
 from attribution.models.base import Path
 from attribution.types import Conversion
-from datadriven import fit, hazard
+from datadriven import fit, hazard, learned
 from datadriven.credits import CreditRule
 from datadriven.fit import Terms
 from datadriven.learned import Journeys, Options, _sampled, _Table, learn
@@ -78,6 +80,13 @@ def test_noise_is_refused_in_favour_of_the_fallback() -> None:
     assert (found.status, found.reason, found.fallback) == ("insufficient_data", fit.NO_PATTERN, "linear")
     assert found.curve is None
     assert found.quality["gain"] <= 1.645 * found.quality["gain_error"]
+
+
+def test_a_model_whose_odds_point_the_wrong_way_is_refused(journeys: Journeys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calibration turned the model around: what it learned does not hold for other customers."""
+    curve, quality = learn(journeys, Options(max_journeys=5_000))
+    monkeypatch.setattr(learned, "learn", lambda *_: (curve, replace(quality, slope=-0.1)))
+    assert fit.fit_learned(journeys, TERMS).reason == fit.NOT_CALIBRATED
 
 
 def test_what_is_published_is_what_was_judged(journeys: Journeys, fitted: Parameters) -> None:
