@@ -6,7 +6,7 @@ transition counts do; sets left with neither conversions nor nulls vanish.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -109,7 +109,7 @@ def ordered_paths(paths: PathCounts, *, positions: int = 4) -> PathCounts:
     A channel's position is the rank of its first occurrence among the distinct channels of its journey, from 1; ranks
     beyond ``positions`` share the last one, so that rare long journeys do not make a player each. After Zhao, Mahboobi
     and Bagheri, arXiv 1804.05327 (a channel's value is split by the touchpoint at which it came in), with this module's
-    game in place of theirs. The values of one channel's positions add up to what ``channel_of`` groups.
+    game in place of theirs. A channel's ordered value is the sum over its positions (``channel_of``).
 
     Raises:
         InvalidParameterError: ``positions`` below 1.
@@ -136,13 +136,13 @@ def channel_of(player: str) -> str:
 
 def _recoded(part: SetCounts, names: Sequence[str]) -> Integers:
     place = {name: i for i, name in enumerate(names)}
-    return _moved(part.masks, [place[name] for name in part.channels], len(names))
+    return _moved(part.masks, {old: place[name] for old, name in enumerate(part.channels)}, len(names))
 
 
-def _moved(masks: Integers, places: Sequence[int], known: int) -> Integers:
-    """Masks whose bit i becomes bit ``places[i]``."""
+def _moved(masks: Integers, places: Mapping[int, int], known: int) -> Integers:
+    """Masks whose bit ``old`` becomes bit ``places[old]``, of ``known`` bits."""
     found = np.zeros((max(1, -(-known // _WORD)), masks.shape[1]), dtype=np.int64)
-    for old, new in enumerate(places):
+    for old, new in places.items():
         bit = (masks[old // _WORD] >> (old % _WORD)) & 1
         found[new // _WORD] |= bit << (new % _WORD)
     return found
@@ -161,8 +161,6 @@ def _canonical(channels: tuple[str, ...], masks: Integers, conversions: Integers
     used = np.bitwise_or.reduce(masks, axis=1)
     left = [i for i in range(len(channels)) if int(used[i // _WORD]) >> (i % _WORD) & 1]
     if len(left) < len(channels):
-        packed = np.zeros((max(1, -(-len(left) // _WORD)), masks.shape[1]), dtype=np.int64)
-        for new, old in enumerate(left):
-            packed[new // _WORD] |= ((masks[old // _WORD] >> (old % _WORD)) & 1) << (new % _WORD)
-        masks, channels = packed, tuple([channels[i] for i in left])
+        masks = _moved(masks, {old: new for new, old in enumerate(left)}, len(left))
+        channels = tuple([channels[i] for i in left])
     return SetCounts(channels, masks, won, lost)

@@ -104,7 +104,7 @@ class TransitionCounts:
         if not len(digits) == len(targets) == len(numbers):
             raise InvalidParameterError("counts", len(numbers), "give as many states, nexts and counts")
         if digits.size and (digits.min() < 0 or digits.max() > n or targets.min() < NULL or targets.max() > n):
-            raise InvalidParameterError("states", int(digits.max()), f"give digits up to {n}")
+            raise InvalidParameterError("states", int(digits.max()), f"give digits from 0 to {n}; nexts from -1")
         code = np.zeros(len(digits), dtype=np.int64)
         for column in digits.T:
             code = code * (n + 1) + column
@@ -175,7 +175,10 @@ class TransitionCounts:
         return np.where(self.nexts > 0, (self.states * base + self.nexts) % base**self.order, -1)
 
     def require_journeys(self) -> None:
-        """Refuse what no set of journeys can give: a negative count, or a state that is left more often than entered.
+        """Refuse what no set of journeys can give.
+
+        That is a negative count, a state that is left more often than entered, or one out of reach of the start. (A
+        balanced flow of which every state can be reached is a sum of journeys.)
 
         Raises:
             InvalidParameterError: so; some retraction came without its addition.
@@ -183,13 +186,18 @@ class TransitionCounts:
         way_out = "take off only journeys that were counted, with the same path; or count again from the paths"
         if self.counts.size and int(self.counts.min()) < 0:
             raise InvalidParameterError("counts", int(self.counts.min()), way_out)
-        known = np.unique(np.concatenate((self.states, self.next_states()[self.nexts > 0], [0])))
-        flow = np.zeros(len(known), dtype=np.int64)
-        np.subtract.at(flow, np.searchsorted(known, self.states), self.counts)
         inner = self.nexts > 0
-        np.add.at(flow, np.searchsorted(known, self.next_states()[inner]), self.counts[inner])
-        if flow[1:].any():
-            raise InvalidParameterError("counts", int(flow[1:][np.flatnonzero(flow[1:])[0]]), way_out)
+        known = np.unique(np.concatenate((self.states, self.next_states()[inner], [0])))
+        source = np.searchsorted(known, self.states)
+        target = np.searchsorted(known, self.next_states()[inner])
+        flow = np.zeros(len(known), dtype=np.int64)
+        np.subtract.at(flow, source, self.counts)
+        np.add.at(flow, target, self.counts[inner])
+        wrong = np.flatnonzero(flow[1:]) + 1
+        if not len(wrong):
+            wrong = np.flatnonzero(~_reached(source[inner], target, len(known)))
+        if len(wrong):
+            raise InvalidParameterError("counts", f"those of state {int(known[wrong[0]])}", way_out)
 
 
 def transitions_of(paths: PathCounts, order: int) -> tuple[Integers, Integers, Integers]:
@@ -212,6 +220,16 @@ def transitions_of(paths: PathCounts, order: int) -> tuple[Integers, Integers, I
     ends = np.full(n, CONVERSION), np.full(n, NULL)
     rows = np.arange(n)
     return np.concatenate((before, last, last)), np.concatenate((digits, *ends)), np.concatenate((row, rows, rows))
+
+
+def _reached(source: Integers, target: Integers, states: int) -> npt.NDArray[np.bool_]:
+    """Which states can be reached from the first."""
+    reached = np.zeros(states, dtype=bool)
+    reached[0], before = True, 0
+    while (found := int(reached.sum())) > before:
+        before = found
+        reached[target[reached[source]]] = True
+    return reached
 
 
 def _checked(order: int) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 
 from attribution.models.registry import resolve
 from datadriven import hazard, learned, markov, shapley
+from datadriven.bootstrap import uniform
 from datadriven.coalitions import SetCounts
 from datadriven.counts import TransitionCounts
 from datadriven.learned import Journeys, Options
@@ -22,7 +23,7 @@ from datadriven.shapley import Smoothing
 
 #: Quality figures are rounded, so that the last bits of a sum do not make a new version.
 _DIGITS: Final = 9
-_EFFECT_PATHS: Final = 20_000
+_EFFECT_PATHS: Final = 5_000
 
 FEW_CONVERSIONS: Final = "few_conversions"
 NO_NULLS: Final = "no_nulls"
@@ -54,7 +55,7 @@ def fit_markov(counts: TransitionCounts, terms: Terms, *, uncertainty: Uncertain
     effects = [quantised(effect) for effect in found.removal_effects]
     quality = {
         "conversion_probability": found.conversion_probability,
-        "solver_error_bound_reached": float(found.error_bound <= markov.TOLERANCE),
+        "observed_rate": counts.conversions / (counts.conversions + counts.nulls),
     }
     return draft.fitted(found.channels, effects, quality=quality, uncertainty=uncertainty)
 
@@ -113,23 +114,40 @@ def fit_learned(journeys: Journeys, terms: Terms, options: Options | None = None
     figures = {name: float(value) for name, value in asdict(quality).items()}
     if not quality.is_better_than_base_rate:
         return draft.refused(NO_PATTERN, settings, figures)
-    if curve.calibration[1] <= 0:
+    if quality.slope <= 0:
         return draft.refused(NOT_CALIBRATED, settings, figures)
     effects = _mean_effects(journeys, curve)
     return draft.fitted(journeys.paths.channels, effects, settings, figures, curve=curve)
 
 
-def shares(parameters: Parameters) -> dict[str, float]:
-    """Share of each channel in the positive effects, 0 to 1: what intervals and tables are about."""
-    positive = [max(0, effect) for effect in parameters.effects]
+def markov_shares(counts: TransitionCounts) -> dict[str, float]:
+    """Share of each channel in the removal effects: what ``bootstrap.uncertainty`` takes, of a replicate as well.
+
+    A replicate without a conversion has no shares.
+    """
+    if counts.conversions == 0:
+        return {}
+    found = markov.fit(counts)
+    return _shares(found.channels, found.removal_effects)
+
+
+def shapley_shares(sets: SetCounts, smoothing: Smoothing | None = None) -> dict[str, float]:
+    """Share of each channel in the positive Shapley values."""
+    found = shapley.fit(sets, smoothing)
+    return _shares(found.channels, found.values)
+
+
+def _shares(channels: Sequence[str], effects: Sequence[float]) -> dict[str, float]:
+    positive = [max(0.0, effect) for effect in effects]
     total = sum(positive)
-    return {name: p / total if total else 0.0 for name, p in zip(parameters.channels, positive, strict=True)}
+    return {name: p / total if total else 0.0 for name, p in zip(channels, positive, strict=True)}
 
 
 def _mean_effects(journeys: Journeys, curve: HazardCurve) -> list[int]:
-    """Sum over the touches of each channel of its effect in converted journeys, per converted journey."""
+    """Sum over each channel's touches of their effects, per converted journey; of many journeys, a hashed sample."""
     paths = journeys.paths
-    won = np.flatnonzero((paths.converted == 1) & (paths.lengths > 0))[:_EFFECT_PATHS]
+    won = np.flatnonzero((paths.converted == 1) & (paths.lengths > 0))
+    won = won[np.argsort(uniform(journeys.keys[won], 0), kind="stable")[:_EFFECT_PATHS]]
     sums = [0] * len(paths.channels)
     for row in won:
         touches = slice(paths.offsets[row], paths.offsets[row + 1])

@@ -5,9 +5,9 @@ touches j up to i, and the trial succeeds with the log-odds
 
     eta_i = intercept + sum_c coefficient[c] stock[c] + sum_(c, d) coefficient[c, d] stock[c] stock[d]
 
-A journey converts if a trial does (a discrete-time hazard: Singer and Willett 1993), its log-odds are then calibrated
-linearly (Platt 1999). Ages are counted between touches, never from the journey's end: that of a null journey is known
-only when its window has passed, and a model would learn nothing but that.
+A journey converts if a trial does (a discrete-time hazard: Singer and Willett 1993). Ages are counted between touches,
+never from the journey's end: that of a null journey is known only when its window has passed, and a model would learn
+nothing but that.
 
 The effect of a touch is counterfactual: ``1 - P(journey without it) / P(journey)``; without any touch nothing converts.
 It may be negative. Plain Python over doubles, rounded to parts of 2**32.
@@ -16,7 +16,7 @@ It may be negative. Plain Python over doubles, rounded to parts of 2**32.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, expm1, inf, log, log1p
+from math import exp, expm1, log1p
 
 from datadriven.parameters import EFFECT_SCALE, HazardCurve, quantised
 
@@ -29,7 +29,7 @@ def conversion_probability(curve: HazardCurve, channels: Sequence[int], times_us
         channels: position of each touch's channel in the vocabulary, -1 if it has none.
         times_us: when, not falling.
     """
-    return calibrated(curve, _survival(curve, list(channels), list(times_us)))
+    return -expm1(_survival(curve, list(channels), list(times_us)))
 
 
 def removal_effects(curve: HazardCurve, channels: Sequence[int], times_us: Sequence[int]) -> tuple[int, ...]:
@@ -43,16 +43,6 @@ def removal_effects(curve: HazardCurve, channels: Sequence[int], times_us: Seque
         conversion_probability(curve, known[:i] + known[i + 1 :], times[:i] + times[i + 1 :]) for i in range(len(known))
     )
     return (0,) * skipped + tuple([quantised(1.0 - p / whole) for p in without])
-
-
-def calibrated(curve: HazardCurve, survival: float) -> float:
-    """Calibrated chance of a conversion, from the sum of ``log(1 - hazard)``."""
-    if survival >= 0.0:
-        return 0.0
-    raw = -expm1(survival)
-    odds = inf if raw >= 1.0 else log(raw) - survival
-    intercept, slope = (part / EFFECT_SCALE for part in curve.calibration)
-    return 1.0 if odds == inf else _logistic(intercept + slope * odds)
 
 
 def _survival(curve: HazardCurve, channels: list[int], times_us: list[int]) -> float:
@@ -73,7 +63,3 @@ def _survival(curve: HazardCurve, channels: list[int], times_us: list[int]) -> f
 
 def _softplus(x: float) -> float:
     return x + log1p(exp(-x)) if x > 0 else log1p(exp(x))
-
-
-def _logistic(x: float) -> float:
-    return 1.0 / (1.0 + exp(-x)) if x >= 0 else exp(x) / (1.0 + exp(x))

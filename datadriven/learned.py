@@ -1,9 +1,12 @@
 """Learns the hazard of a conversion after each touch: regularised, calibrated, and refused where it knows nothing.
 
 A logistic regression over the stocks of channels and the products of the most frequent pairs (see
-``datadriven.hazard`` for the formula), with an L2 penalty. Customers are divided by a hash into three folds: 60 %
-train the coefficients, 20 % calibrate the log-odds of journeys, 20 % judge. What is judged is what is published: the
-coefficients rounded to integers.
+``datadriven.hazard`` for the formula), with an L2 penalty. Customers are divided by a hash into three folds: three
+fifths train the coefficients, one calibrates (a line through the log-odds: Platt 1999), one judges. What is judged is
+what is published: the calibrated coefficients, rounded to integers.
+
+Trials are judged, not whole journeys: a journey that converts is cut there, so how long it was when it ended tells
+about its end, and no forecast may know it.
 
 The model is refused where the data are too few (``datadriven.fit``), where its log-loss on the judging fold is not
 below that of the base rate by more than ``SIGNIFICANCE`` standard errors, and where calibration finds no positive
@@ -32,7 +35,6 @@ from datadriven.paths import Floats, Integers, PathCounts
 SIGNIFICANCE: Final = 1.645
 _BINS: Final = 10
 _FOLDS: Final = 5
-_TINY: Final = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,14 @@ class Journeys:
 class Quality:
     """Measured on journeys that neither trained nor calibrated. ``calibration_*``: 0 and 1 are perfect.
 
-    ``gain`` is the log-loss of the base rate minus that of the model, ``gain_error`` its standard error;
-    ``expected_calibration_error`` is over ten bins of equal size.
+    Log-losses are per touch. ``gain`` is that of the base rate minus that of the model, ``gain_error`` its standard
+    error with whole journeys as units; ``expected_calibration_error`` is over ten bins of equal size. ``slope`` is what
+    the calibration multiplied the log-odds with.
     """
 
     journeys: int
+    touches: int
+    slope: float
     log_loss: float
     base_log_loss: float
     gain: float
@@ -106,23 +111,21 @@ def learn(journeys: Journeys, options: Options | None = None) -> tuple[HazardCur
     for name, rows in parts.items():
         if len(np.unique(table.converted[rows])) < 2:
             raise InvalidParameterError("journeys", int(rows.sum()), f"the {name} fold needs conversions and nulls")
-    trials = parts["train"][table.trial_journeys]
-    intercept, coefficients = _logistic(table.features[trials], table.trial_won[trials], 1.0 / chosen.penalty)
-    integers = np.array([quantised(float(c)) for c in coefficients])
-    odds = table.log_odds(quantised(intercept) / EFFECT_SCALE, integers / EFFECT_SCALE)
-    shift, slope = _platt(odds[parts["calibration"]], table.converted[parts["calibration"]])
+    train, calibration, judged = (rows[table.trial_journeys] for rows in parts.values())
+    intercept, coefficients = _logistic(table.features[train], table.trial_won[train], 1.0 / chosen.penalty)
+    shift, slope = _platt(intercept + table.features[calibration] @ coefficients, table.trial_won[calibration])
+    integers = [quantised(slope * float(c)) for c in coefficients]
     known = len(journeys.paths.channels)
     curve = HazardCurve(
         half_life_us=chosen.half_life_us,
-        intercept=quantised(intercept),
-        coefficients=tuple(integers[:known].tolist()),
-        pairs=tuple([(a, b, int(w)) for (a, b), w in zip(table.pairs, integers[known:], strict=True)]),
-        calibration=(quantised(shift), quantised(slope)),
+        intercept=quantised(shift + slope * intercept),
+        coefficients=tuple(integers[:known]),
+        pairs=tuple([(a, b, w) for (a, b), w in zip(table.pairs, integers[known:], strict=True)]),
         max_touches=chosen.max_touches,
     )
-    judged, base = parts["judging"], float(table.converted[~parts["judging"]].mean())
-    raw = odds[judged] * (curve.calibration[1] / EFFECT_SCALE) + curve.calibration[0] / EFFECT_SCALE
-    return curve, _quality(raw, table.converted[judged], base)
+    base = float(table.trial_won[~judged].mean())
+    odds = table.log_odds(curve)[judged]
+    return curve, _quality(odds, table.trial_won[judged], table.trial_journeys[judged], base, slope)
 
 
 def _sampled(journeys: Journeys, options: Options) -> Journeys:
@@ -171,11 +174,10 @@ class _Table:
             journeys.keys,
         )
 
-    def log_odds(self, intercept: float, coefficients: Floats) -> Floats:
-        """Log-odds of a conversion of each journey, before calibration."""
-        survival = -np.logaddexp(0.0, intercept + self.features @ coefficients)
-        total = np.bincount(self.trial_journeys, survival, minlength=len(self.converted))
-        return np.asarray(np.log(np.maximum(-np.expm1(total), _TINY)) - total)
+    def log_odds(self, curve: HazardCurve) -> Floats:
+        """Log-odds of each trial under a published curve."""
+        coefficients = np.array([*curve.coefficients, *(weight for _, _, weight in curve.pairs)]) / EFFECT_SCALE
+        return np.asarray(curve.intercept / EFFECT_SCALE + self.features @ coefficients)
 
 
 def _stocks(journeys: Journeys, options: Options) -> sparse.csr_array:
@@ -226,21 +228,26 @@ def _losses(odds: Floats, converted: npt.NDArray[Any]) -> Floats:
     return np.asarray(np.logaddexp(0.0, np.where(converted == 1, -odds, odds)))
 
 
-def _quality(odds: Floats, converted: Integers, base_rate: float) -> Quality:
+def _quality(odds: Floats, won: Integers, journeys: Integers, base_rate: float, slope: float) -> Quality:
     base_odds = np.full(len(odds), np.log(base_rate) - np.log1p(-base_rate))
-    losses, base = _losses(odds, converted), _losses(base_odds, converted)
-    gains = base - losses
-    order = np.argsort(odds, kind="stable")
-    chances = expit(odds)
-    off = sum(abs(float((chances[b] - converted[b]).sum())) for b in np.array_split(order, _BINS))
-    shift, slope = _platt(odds, converted)
+    losses, base = _losses(odds, won), _losses(base_odds, won)
+    _, unit = np.unique(journeys, return_inverse=True)
+    gains, sizes = np.bincount(unit, base - losses), np.bincount(unit)
+    gain = float(gains.sum() / sizes.sum())
+    # A ratio of sums over journeys: its error by linearisation (Cochran 1977).
+    error = float(np.sqrt(((gains - gain * sizes) ** 2).sum()) / sizes.sum())
+    chances, order = expit(odds), np.argsort(odds, kind="stable")
+    off = sum(abs(float((chances[b] - won[b]).sum())) for b in np.array_split(order, _BINS))
+    calibration_intercept, calibration_slope = _platt(odds, won)
     return Quality(
-        journeys=len(odds),
+        journeys=len(sizes),
+        touches=len(odds),
+        slope=slope,
         log_loss=float(losses.mean()),
         base_log_loss=float(base.mean()),
-        gain=float(gains.mean()),
-        gain_error=float(gains.std(ddof=1) / np.sqrt(len(gains))),
+        gain=gain,
+        gain_error=error,
         expected_calibration_error=off / len(odds),
-        calibration_intercept=shift,
-        calibration_slope=slope,
+        calibration_intercept=calibration_intercept,
+        calibration_slope=calibration_slope,
     )

@@ -99,7 +99,7 @@ def _chain(counts: TransitionCounts) -> _Chain:
     moves = source != target
     n, numbers = len(states), counts.counts.astype(np.float64)
     totals = np.bincount(source[moves], numbers[moves], minlength=n)
-    share = numbers / totals[source]
+    share = np.divide(numbers, totals[source], out=np.zeros(len(source)), where=moves)
     inner = moves & to_channel
     matrix = sparse.csr_array((share[inner], (source[inner], target[inner])), shape=(n, n))
     ends = counts.nexts == CONVERSION

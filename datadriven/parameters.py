@@ -24,17 +24,16 @@ _VERSION_DIGITS: Final = 16
 
 
 class HazardCurve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The learned model in parts of ``EFFECT_SCALE`` (``datadriven.hazard`` evaluates it).
+    """The learned model in parts of ``EFFECT_SCALE``, calibrated (``datadriven.hazard`` evaluates it).
 
-    ``coefficients`` belong to the parameters' channels; ``pairs`` are ``(channel, channel, coefficient)``.
-    ``calibration`` is (intercept, slope) on the log-odds of a journey. ``max_touches`` newest touches count.
+    ``coefficients`` belong to the parameters' channels; ``pairs`` are ``(channel, channel, coefficient)``. The
+    ``max_touches`` newest touches of a path count.
     """
 
     half_life_us: int
     intercept: int
     coefficients: tuple[int, ...]
     pairs: tuple[tuple[int, int, int], ...]
-    calibration: tuple[int, int]
     max_touches: int
 
 

@@ -131,7 +131,7 @@ def _sampled(sets: SetCounts, smoothing: Smoothing, permutations: int, seed: int
     owner, channel = sets.members()
     empty = np.ones(len(sets.nulls), dtype=bool)
     empty[owner] = False
-    firsts = np.flatnonzero(np.concatenate(([True], owner[1:] != owner[:-1])))
+    firsts = np.flatnonzero(np.diff(owner, prepend=-1))
     base = int(sets.conversions[empty].sum()), int(sets.nulls[empty].sum())
     won, lost = sets.conversions[owner[firsts]], sets.nulls[owner[firsts]]
     pairs = np.zeros((permutations // 2, n))
