@@ -21,6 +21,7 @@ from api import (
     auth_routes,
     data_routes,
     explain_routes,
+    fit_routes,
     health_routes,
     ingest_routes,
     key_routes,
@@ -133,6 +134,7 @@ def create_app(
     rooms = (
         attribution_routes,
         explain_routes,
+        fit_routes,
         sums_routes,
         analytics_routes,
         data_routes,

@@ -30,6 +30,7 @@ from api.store import (
 from api.testing_analytics import MemoryAnalytics
 from attribution.config import AttributionConfig
 from attribution.types import UNATTRIBUTED
+from datadriven.parameters import Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -77,6 +78,7 @@ class MemoryStore(MemoryAnalytics):
     read: list[Progress] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     config: AttributionConfig = field(default_factory=AttributionConfig)
+    fitted: list[Parameters] = field(default_factory=list)
     is_closed: bool = False
 
     def add_credits(self, customer_id: str, found: ConversionCredits) -> None:

@@ -25,6 +25,7 @@ MODULES: Final = (
     "user",
     "workspace",
     "audit",
+    "train",
     "bench",
 )
 

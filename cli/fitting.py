@@ -46,16 +46,19 @@ def fit(stage: Stage, asked: Asked, terms: Terms) -> Parameters:
     if asked.method == "markov":
         table = stage.transitions(depth=asked.order, replicates=asked.replicates, thresholds=thresholds)
         counts = transition_counts(table, asked.order)
-        found = fits.fit_markov(next(counts), terms)
-        drawn = (fits.fit_markov(each, _without_minimum(terms)) for each in counts)
+        first = next(counts)
+        found = fits.fit_markov(first, terms)
+        if found.status != "ok" or asked.replicates < 2:
+            return found
+        shares, drawn = fits.markov_shares(first), (fits.markov_shares(each) for each in counts)
     else:
         sets = set_counts(stage.sets(replicates=asked.replicates, thresholds=thresholds))
-        found = fits.fit_shapley(next(sets), terms)
-        drawn = (fits.fit_shapley(each, _without_minimum(terms)) for each in sets)
-    if found.status != "ok" or asked.replicates < 2:
-        return found
-    shares = [fits.shares(parameters) for parameters in drawn]
-    return sealed(msgspec.structs.replace(found, uncertainty=uncertainty(fits.shares(found), shares)))
+        one = next(sets)
+        found = fits.fit_shapley(one, terms)
+        if found.status != "ok" or asked.replicates < 2:
+            return found
+        shares, drawn = fits.shapley_shares(one), (fits.shapley_shares(each) for each in sets)
+    return sealed(msgspec.structs.replace(found, uncertainty=uncertainty(shares, list(drawn))))
 
 
 def transition_counts(table: pa.Table, order: int) -> Iterator[TransitionCounts]:
@@ -93,14 +96,3 @@ def _columns(table: pa.Table, name: str, replicates: str) -> Iterator[npt.NDArra
     width = max(map(len, lists), default=0)
     wide = np.array([[*row, *[0] * (width - len(row))] for row in lists], np.int64).reshape(len(lists), width)
     yield from wide.T
-
-
-def _without_minimum(terms: Terms) -> Terms:
-    """A replicate may have fewer conversions than the data that suffice."""
-    return Terms(
-        terms.trained_from_us,
-        terms.trained_to_us,
-        terms.effective_from_us,
-        minimum_conversions=1,
-        fallback=terms.fallback,
-    )

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from mode import get_logger
 
@@ -71,6 +72,7 @@ class FitReader:
                 raise TopicError(
                     f"{self._topic}, key {key!r}: {found}; a record with this key and no value takes it back"
                 )
+        self._show()
 
     def follow(self) -> None:
         """Read on in a thread, until ``close``."""
@@ -110,6 +112,7 @@ class FitReader:
             if message is None or message.error() is not None:
                 continue
             found = self._take(message)
+            self._show()
             if isinstance(found, Fit):
                 self._tell(found)
             elif found is not None:
@@ -123,12 +126,15 @@ class FitReader:
         else:
             try:
                 parameters = decode(value)
-                found = Fit(parameters.version, parameters.effective_from_us, CreditRule(parameters))
+                lean = msgspec.structs.replace(parameters, uncertainty=None)
+                found = Fit(parameters.version, parameters.effective_from_us, CreditRule(lean))
             except InvalidParameterError as error:
                 found = error
             self._published[key] = found
-        self.timeline = Timeline(known for known in self._published.values() if isinstance(known, Fit))
         return found
+
+    def _show(self) -> None:
+        self.timeline = Timeline(known for known in self._published.values() if isinstance(known, Fit))
 
     def _tell(self, fit: Fit) -> None:
         late_s = (self._clock_us() - fit.effective_from_us) / 1_000_000

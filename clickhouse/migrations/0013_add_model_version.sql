@@ -32,7 +32,7 @@ ARRAY JOIN
     arrayEnumerate(models) AS model_number
 SETTINGS do_not_merge_across_partitions_select_final = 1;
 
--- One row per published fit. effects are what the workers divide by; report is the fit with its figures, as JSON.
+-- One row per published fit. parameters are the JSON that was published.
 CREATE TABLE IF NOT EXISTS model_fits
 (
     version           String,
@@ -42,8 +42,7 @@ CREATE TABLE IF NOT EXISTS model_fits
     status            LowCardinality(String),
     conversions       UInt64,
     nulls             UInt64,
-    effects           Map(String, Int64),
-    report            String,
+    parameters        String,
     written_at        DateTime64(6, 'UTC') DEFAULT now64(6)
 )
 ENGINE = ReplacingMergeTree(written_at)
