@@ -26,6 +26,7 @@ MODULES: Final = (
     "workspace",
     "audit",
     "train",
+    "score",
     "bench",
 )
 
