@@ -168,10 +168,9 @@ def _planned(curves: Sequence[Curve], base: Sequence[float], total: int, most_ch
     marginals = [c.marginal(s) for c, pair in zip(curves, bounds, strict=True) for s in pair if c.scale > 0]
     logs = [float(np.log(m)) for m in marginals if isfinite(m) and m > 0]
     low, high = min(logs) - 1.0, max(logs) + 1.0
-    if (
-        excess(low) <= 0
-    ):  # the worthless channels are at their lowest and the others at their highest: the rest is spread
-        return _spread(spends(low), base, total)
+    # all at a bound, but for what rounding or worthless channels leave
+    if excess(low) <= 0 or excess(high) >= 0:
+        return _spread(spends(low if excess(low) <= 0 else high), base, total)
     return spends(float(brentq(excess, low, high, xtol=1e-12)))
 
 
