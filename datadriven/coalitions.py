@@ -75,6 +75,11 @@ class SetCounts:
         return exact_sum(self.conversions)
 
     @property
+    def untouched_conversions(self) -> int:
+        """Conversions without a touch: no channel can earn them."""
+        return exact_sum(self.conversions[~self.masks.any(axis=0)])
+
+    @property
     def total_nulls(self) -> int:
         """Journeys that ended in nothing."""
         return exact_sum(self.nulls)

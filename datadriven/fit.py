@@ -1,7 +1,8 @@
 """Counts in, published parameters out: one function for each method, all with the same honesty.
 
-Below ``Terms.minimum_conversions`` or without journeys that ended in nothing, there is no model: the parameters say
-``insufficient_data``, why, and which rule gives the credits instead.
+Below ``Terms.minimum_conversions`` (with at least one touch: others teach nothing about channels) or without journeys
+that ended in nothing, there is no model: the parameters say ``insufficient_data``, why, and which rule gives the
+credits instead.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def fit_markov(counts: TransitionCounts, terms: Terms, *, uncertainty: Uncertain
     Raises:
         InvalidParameterError: counts that no set of journeys gives, or an unknown fallback model.
     """
-    draft = _Draft("markov", terms, counts.conversions, counts.nulls, order=counts.order)
+    draft = _Draft("markov", terms, counts.conversions - counts.untouched_conversions, counts.nulls, order=counts.order)
     if draft.reason:
         return draft.refused(draft.reason)
     found = markov.fit(counts)
@@ -77,7 +78,7 @@ def fit_shapley(
     """
     rule = smoothing or Smoothing()
     method: Method = "ordered_shapley" if positions else "shapley"
-    draft = _Draft(method, terms, sets.total_conversions, sets.total_nulls)
+    draft = _Draft(method, terms, sets.total_conversions - sets.untouched_conversions, sets.total_nulls)
     settings = {"smoothing_conversions": rule.conversions, "smoothing_nulls": rule.nulls}
     settings |= {"positions": float(positions)} if positions else {}
     if draft.reason:
@@ -102,15 +103,18 @@ def fit_learned(journeys: Journeys, terms: Terms, options: Options | None = None
     ``effects`` are means over converted journeys, for the channel table; single touches get their own by the curve.
 
     Raises:
-        InvalidParameterError: too few journeys in a fold, or an unknown fallback model.
+        InvalidParameterError: an unknown fallback model.
     """
     chosen = options or Options()
     settings = {name: float(value) for name, value in asdict(chosen).items()}
-    converted = int(journeys.paths.converted.sum())
-    draft = _Draft("learned", terms, converted, len(journeys.paths) - converted)
+    converted = int(journeys.paths.converted[journeys.paths.lengths > 0].sum())
+    draft = _Draft("learned", terms, converted, int((journeys.paths.converted == 0).sum()))
     if draft.reason:
         return draft.refused(draft.reason, settings)
-    curve, quality = learned.learn(journeys, chosen)
+    try:
+        curve, quality = learned.learn(journeys, chosen)
+    except learned.FoldTooSmallError:
+        return draft.refused(FEW_CONVERSIONS, settings)
     figures = {name: float(value) for name, value in asdict(quality).items()}
     if not quality.is_better_than_base_rate:
         return draft.refused(NO_PATTERN, settings, figures)

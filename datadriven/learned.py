@@ -37,6 +37,10 @@ _BINS: Final = 10
 _FOLDS: Final = 5
 
 
+class FoldTooSmallError(InvalidParameterError):
+    """A fold has no conversion or no null: nothing can be learned or judged."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What to learn. ``penalty`` is the inverse of scikit-learn's C; ``max_pairs`` interactions at most are learned.
@@ -102,7 +106,7 @@ def learn(journeys: Journeys, options: Options | None = None) -> tuple[HazardCur
     """The curve and what it is worth; the caller refuses (``datadriven.fit.fit_learned``).
 
     Raises:
-        InvalidParameterError: a fold without both a conversion and a null: too few journeys.
+        FoldTooSmallError: a fold without both a conversion and a null.
     """
     chosen = options or Options()
     table = _Table.of(_sampled(journeys, chosen), chosen)
@@ -110,7 +114,7 @@ def learn(journeys: Journeys, options: Options | None = None) -> tuple[HazardCur
     parts = {"train": fold < _FOLDS - 2, "calibration": fold == _FOLDS - 2, "judging": fold == _FOLDS - 1}
     for name, rows in parts.items():
         if len(np.unique(table.converted[rows])) < 2:
-            raise InvalidParameterError("journeys", int(rows.sum()), f"the {name} fold needs conversions and nulls")
+            raise FoldTooSmallError("journeys", int(rows.sum()), f"the {name} fold needs conversions and nulls")
     train, calibration, judged = (rows[table.trial_journeys] for rows in parts.values())
     intercept, coefficients = _logistic(table.features[train], table.trial_won[train], 1.0 / chosen.penalty)
     shift, slope = _platt(intercept + table.features[calibration] @ coefficients, table.trial_won[calibration])

@@ -66,7 +66,7 @@ class Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     removal effect, the Shapley value over the value of all, or the mean effect of removing a touch. It may be negative.
     ``status`` ``insufficient_data`` comes with a ``reason``; credits are then those of the model ``fallback``, by name.
     ``settings`` are what the fit was asked for, ``quality`` how good it is. Periods are [from, to) in microseconds;
-    conversions at or after ``effective_from_us`` use this version.
+    conversions at or after ``effective_from_us`` use this version. ``conversions`` are those with a touch.
     """
 
     method: Method

@@ -128,30 +128,33 @@ def _sampled(sets: SetCounts, smoothing: Smoothing, permutations: int, seed: int
     if permutations < 4 or permutations % 2:
         raise InvalidParameterError("permutations", permutations, "give an even number of 4 or more")
     n, random = len(sets.channels), np.random.default_rng(seed)
-    owner, channel = sets.members()
-    empty = np.ones(len(sets.nulls), dtype=bool)
-    empty[owner] = False
-    firsts = np.flatnonzero(np.diff(owner, prepend=-1))
-    base = int(sets.conversions[empty].sum()), int(sets.nulls[empty].sum())
-    won, lost = sets.conversions[owner[firsts]], sets.nulls[owner[firsts]]
+    order, members = _members_by_size(sets)
+    won, lost = sets.conversions[order], sets.nulls[order]
     pairs = np.zeros((permutations // 2, n))
     game = np.zeros(n + 1)
     for drawn in pairs:
         forward = random.permutation(n)
-        for order in (forward, forward[::-1]):
+        for joining in (forward, forward[::-1]):
             place = np.empty(n, dtype=np.int64)
-            place[order] = np.arange(n)
+            place[joining] = np.arange(1, n + 1)
             # A journey belongs to every prefix that reaches its latest channel.
-            complete = np.maximum.reduceat(place[channel], firsts) + 1
-            game = smoothing.rate(
-                *(
-                    start + np.cumsum(np.bincount(complete, weights, minlength=n + 1))
-                    for start, weights in zip(base, (won, lost), strict=True)
-                )
-            )
-            drawn[order] += np.diff(game) / 2
+            complete = np.zeros(len(order), dtype=np.int64)
+            for column in members:
+                np.maximum(complete[: len(column)], place[column], out=complete[: len(column)])
+            game = smoothing.rate(*(np.cumsum(np.bincount(complete, w, minlength=n + 1)) for w in (won, lost)))
+            drawn[joining] += np.diff(game) / 2
     errors = pairs.std(axis=0, ddof=1) / np.sqrt(len(pairs))
     values = pairs.mean(axis=0)
     return ShapleyFit(
         sets.channels, tuple(values.tolist()), tuple(errors.tolist()), float(game[-1]), float(game[0]), permutations
     )
+
+
+def _members_by_size(sets: SetCounts) -> tuple[Integers, list[Integers]]:
+    """Sets from the largest to the smallest, and their first, second, … members, each as long as sets have one."""
+    owner, channel = sets.members()
+    sizes = np.bincount(owner, minlength=len(sets.nulls))
+    order = np.argsort(-sizes, kind="stable")
+    starts = (np.cumsum(sizes) - sizes)[order]
+    reach = sizes[order]
+    return order, [channel[starts[reach > j] + j] for j in range(int(sizes.max(initial=0)))]

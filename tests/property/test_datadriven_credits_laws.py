@@ -74,7 +74,7 @@ def test_the_channel_table_conserves_conversions_and_value(
 @settings(max_examples=30, deadline=None)
 def test_fits_survive_their_bytes_and_are_the_same_again(rows: list[PathCount], order: int) -> None:
     """Order of the rows does not matter: same counts, same bytes, same version."""
-    rows = [*rows, PathCount(("mail",), 0, 1)]
+    rows = [*rows, PathCount(("mail",), 1, 1)]
     paths, turned = PathCounts.from_rows(rows), PathCounts.from_rows(rows[::-1])
     for one, two in (
         [fit.fit_markov(TransitionCounts.from_paths(p, order), TERMS) for p in (paths, turned)],
@@ -103,6 +103,7 @@ def test_ordered_credit_goes_by_the_first_occurrence_of_a_channel() -> None:
     ("rows", "minimum", "reason"),
     [
         ([PathCount(("a", "b"), 299, 10)], 300, fit.FEW_CONVERSIONS),
+        ([PathCount(("a", "b"), 299, 10), PathCount((), 50)], 300, fit.FEW_CONVERSIONS),
         ([PathCount(("a", "b"), 300, 0)], 300, fit.NO_NULLS),
         ([], 0, fit.FEW_CONVERSIONS),
     ],

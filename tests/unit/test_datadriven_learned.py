@@ -16,7 +16,7 @@ from attribution.types import Conversion
 from datadriven import fit, hazard, learned
 from datadriven.credits import CreditRule
 from datadriven.fit import Terms
-from datadriven.learned import Journeys, Options, _sampled, _Table, learn
+from datadriven.learned import FoldTooSmallError, Journeys, Options, _sampled, _Table, learn
 from datadriven.parameters import EFFECT_SCALE, HazardCurve, Parameters, encode
 from datadriven.paths import PathCounts
 
@@ -152,7 +152,8 @@ def test_columns_that_do_not_fit_are_refused(journeys: Journeys) -> None:
     twice = journeys.paths.weighted(journeys.paths.converted * 2, journeys.paths.nulls)
     with pytest.raises(InvalidParameterError, match="one journey a row"):
         Journeys(twice, journeys.times_us, journeys.keys)
-    few = _simulated(3, (0.0, 0.0, 0.0), 0.0, seed=1)
+    few = _simulated(4, (0.0, 0.0, 0.0), -1.0, seed=1)
     assert fit.fit_learned(few, TERMS).reason == fit.FEW_CONVERSIONS
-    with pytest.raises(InvalidParameterError, match="fold needs"):
+    with pytest.raises(FoldTooSmallError, match="fold needs"):
         learn(few)
+    assert fit.fit_learned(few, Terms(0, 10, 20, minimum_conversions=1)).reason == fit.FEW_CONVERSIONS
