@@ -160,9 +160,10 @@ def _told(refused: Refused) -> RefusedMessage:
 
 
 def _described(body: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": {"type": "object", "example": body}}},
-        }
-    }
+    """A body is an object, with its list of messages where it holds several; what is in them is refused one by one."""
+    schema: dict[str, Any] = {"type": "object", "example": body}
+    for name in ("batch", "events"):
+        if name in body:
+            messages = {"type": "array", "items": {}, "description": f"At most {MAX_EVENTS}; more are 413."}
+            schema |= {"required": [name], "properties": {name: messages}}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
