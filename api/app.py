@@ -19,6 +19,7 @@ from api import (
     analytics_routes,
     attribution_routes,
     auth_routes,
+    batch_routes,
     data_routes,
     explain_routes,
     health_routes,
@@ -132,6 +133,7 @@ def create_app(
     app.state.settings, app.state.security = used, security
     rooms = (
         attribution_routes,
+        batch_routes,
         explain_routes,
         sums_routes,
         analytics_routes,
@@ -146,7 +148,7 @@ def create_app(
     add_docs(app)
     app.state.access = AccessTable(app.routes, public_paths=("/openapi.json",), public_mounts=("/static",))
     limits = {_CALCULATE_PATH: used.max_calculate_body_bytes}
-    limits |= dict.fromkeys(ingest_routes.BULK_PATHS, used.max_bulk_body_bytes)
+    limits |= dict.fromkeys((*ingest_routes.BULK_PATHS, batch_routes.PATH), used.max_bulk_body_bytes)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM_BYTES, compresslevel=_GZIP_LEVEL)
     app.add_middleware(
         Gate, settings=used, table=app.state.access, security=security, services=workspaces.of, now=clock

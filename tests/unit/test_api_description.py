@@ -57,6 +57,7 @@ def test_the_endpoints_are_those_promised() -> None:
         ("GET", "/ready"),
         ("GET", "/api/v1/attribution/models"),
         ("POST", "/api/v1/attribution/calculate"),
+        ("POST", "/api/v1/attribution/calculate/batch"),
         ("GET", "/api/v1/attribution/results/{customer_id}"),
         ("GET", "/api/v1/analytics/channel-performance"),
         ("GET", "/api/v1/analytics/customer-journey/{customer_id}"),
