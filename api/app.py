@@ -25,6 +25,7 @@ from api import (
     health_routes,
     ingest_routes,
     key_routes,
+    run_routes,
     sums_routes,
 )
 from api.access import AccessTable
@@ -36,6 +37,7 @@ from api.gate import Gate, asking
 from api.guard import Guard
 from api.offsets import KafkaOffsets, OffsetReader
 from api.producer import EventProducer, KafkaProducer
+from api.run_store import GapCheck
 from api.security import Security
 from api.services import Services
 from api.settings import INPUT_TOPICS, ApiSettings, load_settings
@@ -68,6 +70,7 @@ def create_app(
     now: Callable[[], datetime] | None = None,
     accounts: Accounts | None = None,
     others: Callable[[str], tuple[Store, OffsetReader]] | None = None,
+    gap_check: GapCheck | None = None,
 ) -> Api:
     """The API.
 
@@ -79,6 +82,7 @@ def create_app(
         now: the clock, aware UTC; the system's when left out.
         accounts: who may call; those of the environment when left out.
         others: store and offsets of another workspace, by its name; of the environment when left out.
+        gap_check: what refuses a promotion that would leave a gap; left out, runs that workers feed are not promoted.
 
     Raises:
         SettingsError: a setting cannot be used.
@@ -103,6 +107,7 @@ def create_app(
             producer=writes,
             channel_rules=rules,
             workspace=workspace,
+            gap_check=gap_check,
             now=clock,
             monotonic=time.monotonic,
         )
@@ -137,6 +142,7 @@ def create_app(
         explain_routes,
         sums_routes,
         analytics_routes,
+        run_routes,
         data_routes,
         ingest_routes,
         auth_routes,

@@ -39,6 +39,7 @@ TAGS: Final = [
     {"name": "attribution", "description": "Models, calculations and stored credits."},
     {"name": "analytics", "description": "Channel performance and customer journeys."},
     {"name": "data", "description": "Freshness and completeness."},
+    {"name": "runs", "description": "Sets of results, one of which is shown."},
     {"name": "auth", "description": "Sessions, tokens and keys."},
     {"name": "health", "description": "For load balancers and people who wonder."},
 ]

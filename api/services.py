@@ -18,9 +18,11 @@ from fastapi import Depends, Request
 from api.offsets import OffsetReader
 from api.producer import EventProducer, OutRecord
 from api.reads import Joined, Kept
+from api.run_store import GapCheck
 from api.settings import ApiSettings
-from api.store import Meta, Standing, State, Store
+from api.store import Meta, Standing, State, Store, Unavailable
 from attribution.channels import ChannelRules
+from clickhouse.run import Run
 from schemas.topics import topic_in
 
 P = ParamSpec("P")
@@ -37,6 +39,7 @@ class Services:
         producer: where events are written.
         channel_rules: how the workers derive channels.
         workspace: whose topics events go to.
+        gap_check: what refuses a promotion that would leave a gap; None: nobody here can know.
         now: the clock.
         monotonic: the clock of durations, seconds.
     """
@@ -50,10 +53,12 @@ class Services:
         producer: EventProducer,
         channel_rules: ChannelRules,
         workspace: str = "default",
+        gap_check: GapCheck | None = None,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
         self.producer, self.channel_rules, self._workspace = producer, channel_rules, workspace
+        self._gap_check = gap_check
         # their own threads: an intake waits for Kafka, and reads must not wait for it
         self._intake_threads = anyio.CapacityLimiter(settings.intake_threads)
         self.settings, self.store, self.offsets, self.now = settings, store, offsets, now
@@ -79,6 +84,17 @@ class Services:
         """Write events; the reasons of those that were not confirmed, by index."""
         own = [r._replace(topic=topic_in(self._workspace, r.topic)) for r in records]
         return await self.intake(partial(self.producer.write, own))
+
+    def refuse_gap(self, active: Run, run: Run) -> None:
+        """See ``run_store.GapCheck``. Blocks.
+
+        Raises:
+            RunError: there would be a gap.
+            Unavailable: that cannot be found out.
+        """
+        if self._gap_check is None:
+            raise Unavailable("kafka", "how far the workers are is not known to this process; use the command")
+        self._gap_check(self._workspace, active, run)
 
     async def report(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Meta, T]:
         """A report over rollups with what it stands on: ``read`` is a method of the store, its arguments are hashable.

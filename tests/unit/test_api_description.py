@@ -21,6 +21,7 @@ from api import (
     explain_responses,
     ingest_responses,
     responses,
+    run_responses,
     sums_responses,
 )
 from api.app import create_app
@@ -66,6 +67,10 @@ def test_the_endpoints_are_those_promised() -> None:
         ("GET", "/api/v1/analytics/campaign-performance"),
         ("GET", "/api/v1/analytics/roi"),
         ("GET", "/api/v1/analytics/timeseries"),
+        ("GET", "/api/v1/runs"),
+        ("GET", "/api/v1/runs/compare"),
+        ("GET", "/api/v1/runs/{run}"),
+        ("POST", "/api/v1/runs/{run}/promote"),
         ("GET", "/api/v1/data/status"),
         ("POST", "/api/v1/data/touchpoints"),
         ("POST", "/api/v1/data/conversions"),
@@ -142,6 +147,7 @@ def test_every_example_fits_its_model() -> None:
         data_responses,
         explain_responses,
         ingest_responses,
+        run_responses,
         sums_responses,
     )
     found = [value for room in rooms for value in vars(room).values() if isinstance(value, type)]
