@@ -26,6 +26,7 @@ from api import (
     ingest_routes,
     key_routes,
     run_routes,
+    stream_routes,
     sums_routes,
 )
 from api.access import AccessTable
@@ -35,6 +36,7 @@ from api.docs import TAGS, add_docs
 from api.front import Api
 from api.gate import Gate, asking
 from api.guard import Guard
+from api.live_streams import Streams
 from api.offsets import KafkaOffsets, OffsetReader
 from api.producer import EventProducer, KafkaProducer
 from api.run_store import GapCheck
@@ -119,6 +121,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         yield
+        app.state.streams.stop()
         await anyio.to_thread.run_sync(writes.close)
         await anyio.to_thread.run_sync(workspaces.close)
         await anyio.to_thread.run_sync(security.close)
@@ -136,6 +139,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.settings, app.state.security = used, security
+    app.state.streams = Streams(used.streams_per_caller)
     rooms = (
         attribution_routes,
         batch_routes,
@@ -143,6 +147,7 @@ def create_app(
         sums_routes,
         analytics_routes,
         run_routes,
+        stream_routes,
         data_routes,
         ingest_routes,
         auth_routes,
@@ -165,7 +170,7 @@ def create_app(
             allow_origins=used.cors_origins,
             allow_credentials=True,
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-API-Key"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", "Last-Event-ID", "X-API-Key"],
             expose_headers=["ETag", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After"],
         )
     app.add_middleware(

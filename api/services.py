@@ -15,6 +15,8 @@ import anyio
 import anyio.to_thread
 from fastapi import Depends, Request
 
+from api.live_hub import LiveHub
+from api.live_store import LiveRow, Position
 from api.offsets import OffsetReader
 from api.producer import EventProducer, OutRecord
 from api.reads import Joined, Kept
@@ -64,6 +66,14 @@ class Services:
         self.settings, self.store, self.offsets, self.now = settings, store, offsets, now
         self._threads = anyio.CapacityLimiter(settings.query_threads)
         self._standing: Joined[Standing] = Joined(lambda: self.call(store.standing))
+        self.live = LiveHub(
+            partial(self.call, store.inserted),
+            self.inserted_rows,
+            poll_s=settings.stream_poll_s,
+            overlap_s=settings.stream_overlap_s,
+            kept=settings.stream_kept,
+            monotonic=monotonic,
+        )
         self._kept = Kept(keep_s=settings.report_keep_s, monotonic=monotonic)
 
     async def meta(self) -> Meta:
@@ -84,6 +94,12 @@ class Services:
         """Write events; the reasons of those that were not confirmed, by index."""
         own = [r._replace(topic=topic_in(self._workspace, r.topic)) for r in records]
         return await self.intake(partial(self.producer.write, own))
+
+    async def inserted_rows(
+        self, run_id: int, stamps: list[int], from_us: int, after: Position, limit: int
+    ) -> list[LiveRow]:
+        """See ``LiveStore.inserted_rows``."""
+        return await self.call(self.store.inserted_rows, run_id, stamps, from_us, after, limit)
 
     def refuse_gap(self, active: Run, run: Run) -> None:
         """See ``run_store.GapCheck``. Blocks.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -57,7 +57,15 @@ def register(app: typer.Typer) -> None:
                 "front (deploy/nginx/nginx.conf) and name it in ATTRIBUTION_API_TRUSTED_PROXIES",
                 err=True,
             )
-        server = uvicorn.Server(
+
+        class Server(uvicorn.Server):
+            """Ends the live streams first: waiting for requests to end would wait for them."""
+
+            async def shutdown(self, *args: Any, **kwargs: Any) -> None:
+                application.state.streams.stop()
+                await super().shutdown(*args, **kwargs)
+
+        server = Server(
             uvicorn.Config(
                 application,
                 host=settings.host,

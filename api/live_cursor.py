@@ -1,0 +1,49 @@
+"""The ``id:`` of an event: where a listener goes on.
+
+A process numbers what it finds and keeps the last of it, so in the same process a listener goes on with the very next
+event. Elsewhere the rows of the store are read again, from a little before the highest stamp that was delivered.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Final, NamedTuple
+
+import msgspec
+
+from api.errors import invalid
+
+_VERSION: Final = 1
+
+
+class LiveCursor(NamedTuple):
+    """``hub``: which numbering; ``""`` of rows that were read from the store. ``stamp_us``: highest one delivered."""
+
+    hub: str
+    number: int
+    stamp_us: int
+    run_id: int
+
+    def encode(self) -> str:
+        """As text without spaces."""
+        raw = msgspec.json.encode((_VERSION, "l", *self))
+        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def decode(text: str | None, field: str) -> LiveCursor | None:
+    """The cursor that ``encode`` gave.
+
+    Raises:
+        Problem: 422, it is none.
+    """
+    if not text:
+        return None
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        version, kind, *rest = msgspec.json.decode(raw, type=tuple[int, str, str, int, int, int])
+    except (ValueError, binascii.Error, msgspec.MsgspecError):
+        version, kind, rest = 0, "", ["", 0, 0, 0]
+    if (version, kind) != (_VERSION, "l") or not 0 <= rest[2] < 2**62 or not 0 <= rest[3] < 2**32:
+        raise invalid(field, text, "is not the id of an event of this stream; give it back as it came")
+    return LiveCursor(*rest)
