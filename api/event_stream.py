@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Final
 
 from starlette.responses import Response
@@ -14,18 +14,27 @@ _HEADERS: Final = {"X-Accel-Buffering": "no", "Cache-Control": "no-store, no-tra
 
 
 class EventStream(Response):
-    """Server-sent events. A client that takes nothing for ``send_timeout_s`` is disconnected."""
+    """Server-sent events. A client that takes nothing for ``send_timeout_s`` is disconnected.
+
+    ``on_close`` is called at the end, whatever it is.
+    """
 
     media_type = "text/event-stream"
     charset = "utf-8"
 
-    def __init__(self, events: AsyncGenerator[bytes], *, send_timeout_s: float) -> None:
+    def __init__(self, events: AsyncGenerator[bytes], *, send_timeout_s: float, on_close: Callable[[], None]) -> None:
         super().__init__(headers=_HEADERS)
         del self.headers["content-length"]
-        self._events, self._send_timeout_s = events, send_timeout_s
+        self._events, self._send_timeout_s, self._on_close = events, send_timeout_s, on_close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - the protocol's
         """Send it."""
+        try:
+            await self._serve(receive, send)
+        finally:
+            self._on_close()
+
+    async def _serve(self, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         pump = asyncio.create_task(self._pump(send))
         gone = asyncio.create_task(_disconnected(receive))

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
 from api.errors import invalid
 
 _VERSION: Final = 1
+_Written: TypeAlias = tuple[int, str, str, int, int, int]
 
 
 class LiveCursor(NamedTuple):
@@ -41,9 +42,9 @@ def decode(text: str | None, field: str) -> LiveCursor | None:
         return None
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        version, kind, *rest = msgspec.json.decode(raw, type=tuple[int, str, str, int, int, int])
+        version, kind, hub, number, stamp_us, run_id = msgspec.json.decode(raw, type=_Written)
     except (ValueError, binascii.Error, msgspec.MsgspecError):
-        version, kind, rest = 0, "", ["", 0, 0, 0]
-    if (version, kind) != (_VERSION, "l") or not 0 <= rest[2] < 2**62 or not 0 <= rest[3] < 2**32:
+        version, kind, hub, number, stamp_us, run_id = 0, "", "", 0, 0, 0
+    if (version, kind) != (_VERSION, "l") or not 0 <= stamp_us < 2**62 or not 0 <= run_id < 2**32:
         raise invalid(field, text, "is not the id of an event of this stream; give it back as it came")
-    return LiveCursor(*rest)
+    return LiveCursor(hub, number, stamp_us, run_id)

@@ -1,9 +1,9 @@
 """The one reader of a workspace's inserts, shared by all who listen.
 
-While anybody listens it asks, every ``poll_s``, which inserts the engine has taken in the last ``overlap_s``, reads those
-whose visible rows have changed, and numbers what it has not seen: so rows that become visible late, or in parts, are
-found, each once. What is numbered goes to every listener's own bounded queue, and to a bounded memory from which one
-who comes back goes on. A listener whose queue is full is told to end; nobody waits for anybody. Used from one event loop.
+While anybody listens it asks, every ``poll_s``, which inserts the engine has taken in the last ``overlap_s``, reads
+those whose visible rows have changed, and numbers what it has not seen: so rows that become visible late, or in parts,
+are found, each once. What is numbered goes to every listener's own bounded queue, and to a bounded memory from which
+one who comes back goes on. A listener whose queue is full is told to end; nobody waits for anybody. One event loop.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 import logging
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, NamedTuple
 
 from api.live_cursor import LiveCursor
@@ -59,6 +59,15 @@ class Listener:
             self._news.set()
         self.seen = item
         return True
+
+    def preload(self, items: Iterable[LiveItem]) -> None:
+        """What was missed, which is in memory anyway, whatever the size."""
+        for item in items:
+            self.seen = item
+            if self._wants(item):
+                self._items.append(item)
+        if self._items:
+            self._news.set()
 
     def wake(self) -> None:
         """Let it look at its state."""
@@ -143,9 +152,8 @@ class LiveHub:
         """
         if cursor is not None and not self._holds(cursor):
             return False
-        for item in self._ring if cursor is not None else ():
-            if item.number > cursor.number and not listener.offer(item):  # type: ignore[union-attr] # not None here
-                return True
+        if cursor is not None:
+            listener.preload(item for item in self._ring if item.number > cursor.number)
         self._add(listener)
         return True
 
@@ -153,9 +161,7 @@ class LiveHub:
         """Give a listener all that is known with a stamp from ``from_us`` on, and all that comes; False as above."""
         if from_us < self.complete_from_us:
             return False
-        for item in self._ring:
-            if item.row is not None and item.row.position.stamp_us >= from_us and not listener.offer(item):
-                return True
+        listener.preload(i for i in self._ring if i.row is not None and i.row.position.stamp_us >= from_us)
         self._add(listener)
         return True
 
@@ -182,7 +188,7 @@ class LiveHub:
                 await self._poll_shared()
             except Unavailable as error:
                 _log.warning("live feed: %s", error)
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever it is, those who listen are told
                 _log.exception("live feed failed")
                 self._task = None
                 for listener in tuple(self._listeners):

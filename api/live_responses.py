@@ -11,7 +11,7 @@ from api.responses import example, example_of
 
 
 class LiveConversion(BaseModel):
-    """``data`` of the event ``conversion``: one version of a conversion. ``conversion_id``, ``rev``, ``removed`` name it."""
+    """``data`` of the event ``conversion``: one version of it, named by ``conversion_id``, ``rev`` and ``removed``."""
 
     model_config = example(
         {

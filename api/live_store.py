@@ -25,7 +25,7 @@ class Position(NamedTuple):
 
 
 class Inserted(NamedTuple):
-    """The run that is shown, the engine's time, and each insert since then by stamp with a digest of what is visible."""
+    """The run that is shown, the engine's time, and inserts by stamp, each with a digest of what is visible."""
 
     run_id: int
     now_us: int
@@ -67,4 +67,4 @@ class LiveStore(Protocol):
     def inserted_rows(
         self, run_id: int, stamps: Sequence[int], from_us: int, after: Position, limit: int
     ) -> list[LiveRow]:
-        """At most ``limit`` rows behind a position, from ``from_us`` on; of these inserts, or of all if there are none."""
+        """At most ``limit`` rows behind a position, from ``from_us`` on; of these inserts, or of all."""

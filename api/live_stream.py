@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from itertools import pairwise
 from typing import Final
 
 from api import live_event
@@ -50,40 +51,49 @@ class LiveStream:
         self._heartbeat_s, self._is_allowed, self._is_stopping = heartbeat_s, is_allowed, is_stopping
         self._sent: set[Version] = set()
         self.listener = Listener(self._wants, queue)
+        self._cursor: LiveCursor | None = None
         self._start: LiveCursor | None = None
+        self._is_attached = False
         self.events = 0
 
     def _wants(self, item: LiveItem) -> bool:
         return (item.row is None or item.row.version not in self._sent) and self._wanted(item)
 
-    async def run(self, cursor: LiveCursor | None) -> AsyncGenerator[bytes]:
-        """Events behind the cursor, or from now on; ``LiveHub.refresh`` has been called. Ends with an event that says why."""
+    def begin(self, cursor: LiveCursor | None) -> None:
+        """Listen from now on, and get what is behind the cursor. ``LiveHub.refresh`` came before, ``close`` follows."""
+        self._cursor, self._start = cursor, cursor or self._hub.cursor
+        self._is_attached = self._hub.attach(self.listener, cursor)
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._hub.detach(self.listener)
+
+    async def events_of(self) -> AsyncGenerator[bytes]:
+        """Events; the last one says why it ends."""
+        yield _RETRY
+        cursor = self._cursor
+        if cursor is not None and cursor.run_id != self._hub.run_id:
+            yield live_event.run_changed(LiveCursor("", 0, cursor.stamp_us, self._hub.run_id))
         try:
-            yield _RETRY
-            if cursor is not None and cursor.run_id != self._hub.run_id:
-                yield live_event.run_changed(self._hub.cursor._replace(hub="", number=0, stamp_us=cursor.stamp_us))
-            self._start = self._hub.cursor if cursor is None else cursor
-            if not self._hub.attach(self.listener, cursor) and cursor is not None:
+            if cursor is not None and not self._is_attached:
                 async for part in self._from_store(cursor):
                     yield part
             async for part in self._live():
                 yield part
         except Unavailable as error:
             yield live_event.end("unavailable", f"{error}; come back with the last id")
-        finally:
-            self._hub.detach(self.listener)
 
     async def _from_store(self, cursor: LiveCursor) -> AsyncGenerator[bytes]:
         """Rows from before the hub's memory; then the listener is attached to the hub, without a gap."""
         for _ in range(_TRIES):
             await self._hub.refresh()
             run_id, behind_us = self._hub.run_id, self._hub.now_us - self._hub.overlap_us
-            from_us, before, after = max(cursor.stamp_us - self._hub.overlap_us, 0), None, Position(0)
+            from_us, after = max(cursor.stamp_us - self._hub.overlap_us, 0), Position(0)
+            before: LiveRow | None = None
             while not self._is_stopping():
                 rows = await self._rows(run_id, [], from_us, after, _PAGE)
                 parts = [
-                    self._stored(run_id, behind_us, row, before if i == 0 else rows[i - 1])
-                    for i, row in enumerate(rows)
+                    self._stored(run_id, behind_us, row, former) for former, row in pairwise([before, *rows]) if row
                 ]
                 if any(parts):
                     yield b"".join(parts)
@@ -132,7 +142,7 @@ class LiveStream:
                 yield live_event.end("failed", "the reading has failed; come back with the last id")
                 return
             else:
-                yield live_event.heartbeat(self._cursor(self.listener.seen))
+                yield live_event.heartbeat(self._reached(self.listener.seen))
 
     def _shown(self, item: LiveItem) -> bytes:
         cursor = LiveCursor(self._hub.name, item.number, item.high_us, item.run_id)
@@ -141,7 +151,7 @@ class LiveStream:
         self.events += 1
         return live_event.conversion(cursor, item.row, self._wanted.model)
 
-    def _cursor(self, seen: LiveItem | None) -> LiveCursor | None:
+    def _reached(self, seen: LiveItem | None) -> LiveCursor | None:
         if seen is None:
             return self._start
         return LiveCursor(self._hub.name, seen.number, seen.high_us, seen.run_id)

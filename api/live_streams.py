@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from api.errors import Problem
 from api.live_hub import Listener
@@ -24,11 +22,11 @@ class Streams:
         """How many listen now."""
         return len(self._open)
 
-    def refuse_more(self, actor: str) -> None:
-        """Of a caller who has enough.
+    def add(self, actor: str, listener: Listener) -> None:
+        """Count a listener; ``remove`` must follow.
 
         Raises:
-            Problem: 429.
+            Problem: 429, this caller has enough.
         """
         if self._callers[actor] >= self._per_caller:
             raise Problem(
@@ -36,19 +34,15 @@ class Streams:
                 f"{self._per_caller} streams are open with these credentials; end one.",
                 headers={"Retry-After": "5"},
             )
-
-    @contextmanager
-    def listening(self, actor: str, listener: Listener) -> Iterator[None]:
-        """Count a listener while the block runs."""
         self._callers[actor] += 1
         self._open.add(listener)
-        try:
-            yield
-        finally:
-            self._open.discard(listener)
-            self._callers[actor] -= 1
-            if not self._callers[actor]:
-                del self._callers[actor]
+
+    def remove(self, actor: str, listener: Listener) -> None:
+        """It has ended."""
+        self._open.discard(listener)
+        self._callers[actor] -= 1
+        if not self._callers[actor]:
+            del self._callers[actor]
 
     def stop(self) -> None:
         """Every stream ends with its last event."""

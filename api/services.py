@@ -16,7 +16,7 @@ import anyio.to_thread
 from fastapi import Depends, Request
 
 from api.live_hub import LiveHub
-from api.live_store import LiveRow, Position
+from api.live_store import Inserted, LiveRow, Position
 from api.offsets import OffsetReader
 from api.producer import EventProducer, OutRecord
 from api.reads import Joined, Kept
@@ -67,7 +67,7 @@ class Services:
         self._threads = anyio.CapacityLimiter(settings.query_threads)
         self._standing: Joined[Standing] = Joined(lambda: self.call(store.standing))
         self.live = LiveHub(
-            partial(self.call, store.inserted),
+            self._inserted,
             self.inserted_rows,
             poll_s=settings.stream_poll_s,
             overlap_s=settings.stream_overlap_s,
@@ -94,6 +94,9 @@ class Services:
         """Write events; the reasons of those that were not confirmed, by index."""
         own = [r._replace(topic=topic_in(self._workspace, r.topic)) for r in records]
         return await self.intake(partial(self.producer.write, own))
+
+    async def _inserted(self, from_us: int, overlap_us: int) -> Inserted:
+        return await self.call(self.store.inserted, from_us, overlap_us)
 
     async def inserted_rows(
         self, run_id: int, stamps: list[int], from_us: int, after: Position, limit: int

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Annotated, Any, Final
 
+import msgspec
 from fastapi import APIRouter, Header, Query, Request
 
 from accounts.roles import Role, Scope
@@ -13,26 +13,20 @@ from api import live_cursor
 from api.access import requires
 from api.errors import Problem
 from api.event_stream import EventStream
-from api.live_cursor import LiveCursor
 from api.live_event import Wanted
 from api.live_responses import LiveConversion
 from api.live_stream import LiveStream
-from api.live_streams import Streams
 from api.parameters import ModelName, model_id, problems
 from api.responses import example_of
 from api.security import Security
 from api.services import Injected
 
 PATH: Final = "/api/v1/stream/conversions"
+_EVENT: Final = f"event: conversion\ndata: {msgspec.json.encode(example_of(LiveConversion)).decode()}\n\n"
 _DOCUMENTED: Final[dict[int | str, dict[str, Any]]] = {
     200: {
-        "description": "Server-sent events: `conversion` (LiveConversion), `run`, `end`.",
-        "content": {
-            "text/event-stream": {
-                "schema": {"type": "string"},
-                "example": f"event: conversion\ndata: {example_of(LiveConversion)}",
-            }
-        },
+        "description": "Server-sent events: `conversion`, `run`, `end`.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EVENT}},
     }
 }
 _ID: Final = "Id of the last event that was received: the stream goes on behind it."
@@ -59,13 +53,13 @@ def build_router() -> APIRouter:
             str | None,
             Query(
                 max_length=256,
-                description="Only conversions of which this channel has a credit, and their corrections.",
+                description="Only what this channel has a credit of, and its corrections.",
             ),
         ] = None,
         after: Annotated[str | None, Query(max_length=500, description=_ID)] = None,
         last_event_id: Annotated[str | None, Header(max_length=500, description=_ID)] = None,
     ) -> EventStream:
-        """From now on, or from behind the last id. A correction is a new event of the same conversion, with a higher `rev`.
+        """From now on, or from behind the last id. A correction is a new event of its conversion, with a higher `rev`.
 
         At least once: nothing is lost across a reconnect; see docs/api.md for when an event may come twice.
         """
@@ -76,7 +70,6 @@ def build_router() -> APIRouter:
         actor = request.state.principal.actor
         if streams.is_stopping:
             raise Problem(503, "This process is about to stop. Try again in a moment.", headers={"Retry-After": "2"})
-        streams.refuse_more(actor)
         stream = LiveStream(
             services.live,
             services.inserted_rows,
@@ -87,23 +80,17 @@ def build_router() -> APIRouter:
             is_stopping=lambda: streams.is_stopping,
         )
         await services.live.refresh()
-        events = _counted(stream, cursor, streams, actor, request)
-        return EventStream(events, send_timeout_s=settings.stream_send_timeout_s)
+        streams.add(actor, stream.listener)
+        stream.begin(cursor)
+
+        def close() -> None:
+            request.state.rows = stream.events  # for the audit entry
+            stream.close()
+            streams.remove(actor, stream.listener)
+
+        return EventStream(stream.events_of(), send_timeout_s=settings.stream_send_timeout_s, on_close=close)
 
     return router
-
-
-async def _counted(
-    stream: LiveStream, cursor: LiveCursor | None, streams: Streams, actor: str, request: Request
-) -> AsyncGenerator[bytes]:
-    with streams.listening(actor, stream.listener):
-        events = stream.run(cursor)
-        try:
-            async for part in events:
-                request.state.rows = stream.events
-                yield part
-        finally:
-            await events.aclose()
 
 
 async def _is_allowed(request: Request) -> bool:
@@ -113,8 +100,5 @@ async def _is_allowed(request: Request) -> bool:
         return True
     security: Security = request.app.state.security
     caller = await security.recognised.holder(credential)
-    return (
-        caller is not None
-        and Scope.CUSTOMERS in caller.scopes
-        and caller.workspace == request.state.principal.workspace
-    )
+    own = request.state.principal.workspace
+    return caller is not None and Scope.CUSTOMERS in caller.scopes and caller.workspace == own
