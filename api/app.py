@@ -25,6 +25,7 @@ from api import (
     health_routes,
     ingest_routes,
     key_routes,
+    metrics_routes,
     run_routes,
     stream_routes,
     sums_routes,
@@ -37,6 +38,8 @@ from api.front import Api
 from api.gate import Gate, asking
 from api.guard import Guard
 from api.live_streams import Streams
+from api.measured import Measured
+from api.metrics import Metrics
 from api.offsets import KafkaOffsets, OffsetReader
 from api.producer import EventProducer, KafkaProducer
 from api.run_store import GapCheck
@@ -91,6 +94,7 @@ def create_app(
         UndeclaredRouteError: a route does not say who may call it.
     """
     used = settings or load_settings()
+    metrics = Metrics()
     clock = now or _utc_now
     writes = producer or KafkaProducer(used.kafka_bootstrap_servers, timeout_s=used.produce_timeout_s)
     rules = load_channel_rules(used.channel_rules)
@@ -100,7 +104,7 @@ def create_app(
             reads, ends = others(workspace)
         else:
             is_default = workspace == DEFAULT
-            reads = (store if is_default else None) or _store(used, workspace)
+            reads = (store if is_default else None) or _store(used, workspace, metrics)
             ends = (offsets if is_default else None) or _offsets(used, workspace)
         return Services(
             used,
@@ -109,6 +113,7 @@ def create_app(
             producer=writes,
             channel_rules=rules,
             workspace=workspace,
+            metrics=metrics,
             gap_check=gap_check,
             now=clock,
             monotonic=time.monotonic,
@@ -139,7 +144,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.settings, app.state.security = used, security
-    app.state.streams = Streams(used.streams_per_caller)
+    app.state.streams, app.state.metrics = Streams(used.streams_per_caller, metrics), metrics
     rooms = (
         attribution_routes,
         batch_routes,
@@ -153,6 +158,7 @@ def create_app(
         auth_routes,
         key_routes,
         health_routes,
+        metrics_routes,
     )
     for room in rooms:
         app.include_router(room.build_router())
@@ -164,6 +170,7 @@ def create_app(
     app.add_middleware(
         Gate, settings=used, table=app.state.access, security=security, services=workspaces.of, now=clock
     )
+    app.add_middleware(Measured, table=app.state.access, metrics=metrics)
     if used.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -181,8 +188,8 @@ def create_app(
     return app
 
 
-def _store(settings: ApiSettings, workspace: str) -> Store:
-    return ClickHouseStore.from_environment(timeout_s=settings.request_timeout_s, workspace=workspace)
+def _store(settings: ApiSettings, workspace: str, metrics: Metrics) -> Store:
+    return ClickHouseStore.from_environment(timeout_s=settings.request_timeout_s, workspace=workspace, metrics=metrics)
 
 
 def _offsets(settings: ApiSettings, workspace: str) -> OffsetReader:

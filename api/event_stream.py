@@ -22,8 +22,15 @@ class EventStream(Response):
     media_type = "text/event-stream"
     charset = "utf-8"
 
-    def __init__(self, events: AsyncGenerator[bytes], *, send_timeout_s: float, on_close: Callable[[], None]) -> None:
-        super().__init__(headers=_HEADERS)
+    def __init__(
+        self,
+        events: AsyncGenerator[bytes],
+        *,
+        send_timeout_s: float,
+        on_close: Callable[[], None],
+        status_code: int = 200,
+    ) -> None:
+        super().__init__(status_code=status_code, headers=_HEADERS)
         del self.headers["content-length"]
         self._events, self._send_timeout_s, self._on_close = events, send_timeout_s, on_close
 

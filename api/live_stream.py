@@ -89,6 +89,8 @@ class LiveStream:
             await self._hub.refresh()
             run_id, behind_us = self._hub.run_id, self._hub.now_us - self._hub.overlap_us
             from_us, after = max(cursor.stamp_us - self._hub.overlap_us, 0), Position(0)
+            if cursor.version is not None:
+                from_us, after = cursor.stamp_us, Position(cursor.stamp_us, *cursor.version)
             before: LiveRow | None = None
             while not self._is_stopping():
                 rows = await self._rows(run_id, [], from_us, after, _PAGE)
@@ -119,7 +121,8 @@ class LiveStream:
         if not self._wanted(item):
             return b""
         self.events += 1
-        return live_event.conversion(LiveCursor("", 0, at.stamp_us, run_id), row, self._wanted.model)
+        version = row.version if at.stamp_us < behind_us else None
+        return live_event.conversion(LiveCursor("", 0, at.stamp_us, run_id, version), row, self._wanted.model)
 
     async def _live(self) -> AsyncGenerator[bytes]:
         looked_at = time.monotonic()

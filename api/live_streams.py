@@ -6,12 +6,14 @@ from collections import Counter
 
 from api.errors import Problem
 from api.live_hub import Listener
+from api.metrics import Metrics
 
 
 class Streams:
     """Made once by the application factory; ``per_caller`` is the cap."""
 
-    def __init__(self, per_caller: int) -> None:
+    def __init__(self, per_caller: int, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._per_caller = per_caller
         self._callers: Counter[str] = Counter()
         self._open: set[Listener] = set()
@@ -36,10 +38,12 @@ class Streams:
             )
         self._callers[actor] += 1
         self._open.add(listener)
+        self._metrics.add("attribution_api_stream_listeners")
 
     def remove(self, actor: str, listener: Listener) -> None:
         """It has ended."""
         self._open.discard(listener)
+        self._metrics.add("attribution_api_stream_listeners", by=-1)
         self._callers[actor] -= 1
         if not self._callers[actor]:
             del self._callers[actor]

@@ -17,6 +17,7 @@ from fastapi import Depends, Request
 
 from api.live_hub import LiveHub
 from api.live_store import Inserted, LiveRow, Position
+from api.metrics import Metrics
 from api.offsets import OffsetReader
 from api.producer import EventProducer, OutRecord
 from api.reads import Joined, Kept
@@ -41,6 +42,7 @@ class Services:
         producer: where events are written.
         channel_rules: how the workers derive channels.
         workspace: whose topics events go to.
+        metrics: where events are counted.
         gap_check: what refuses a promotion that would leave a gap; None: nobody here can know.
         now: the clock.
         monotonic: the clock of durations, seconds.
@@ -55,12 +57,13 @@ class Services:
         producer: EventProducer,
         channel_rules: ChannelRules,
         workspace: str = "default",
+        metrics: Metrics | None = None,
         gap_check: GapCheck | None = None,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
         self.producer, self.channel_rules, self._workspace = producer, channel_rules, workspace
-        self._gap_check = gap_check
+        self._gap_check, self.metrics = gap_check, metrics or Metrics()
         # their own threads: an intake waits for Kafka, and reads must not wait for it
         self._intake_threads = anyio.CapacityLimiter(settings.intake_threads)
         self.settings, self.store, self.offsets, self.now = settings, store, offsets, now

@@ -69,6 +69,7 @@ def test_the_endpoints_are_those_promised() -> None:
         ("GET", "/api/v1/analytics/roi"),
         ("GET", "/api/v1/analytics/timeseries"),
         ("GET", "/api/v1/stream/conversions"),
+        ("GET", "/metrics"),
         ("GET", "/api/v1/runs"),
         ("GET", "/api/v1/runs/compare"),
         ("GET", "/api/v1/runs/{run}"),
@@ -130,8 +131,8 @@ def test_every_answer_has_an_example_and_every_problem_the_problem_schema() -> N
                 schema = answer["content"]["application/problem+json"]["schema"]
                 assert schema == {"$ref": "#/components/schemas/ProblemBody"}
                 assert set(answer["content"]) == {"application/problem+json"}
-            elif status == "200" and "text/event-stream" in answer["content"]:
-                assert answer["content"]["text/event-stream"]["example"], path
+            elif status == "200" and (texts := {"text/event-stream", "text/plain"} & set(answer["content"])):
+                assert answer["content"][texts.pop()]["example"], path
             elif status == "200":
                 assert example_of(answer["content"]["application/json"]["schema"], components), path
         if "requestBody" in op:
