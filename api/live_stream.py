@@ -70,8 +70,9 @@ class LiveStream:
 
     async def events_of(self) -> AsyncGenerator[bytes]:
         """Events; the last one says why it ends."""
-        yield _RETRY
         cursor = self._cursor
+        # who begins gets an id at once, so that even one who sees no event can go on
+        yield _RETRY + (live_event.heartbeat(self._start) if cursor is None else b"")
         if cursor is not None and cursor.run_id != self._hub.run_id:
             yield live_event.run_changed(LiveCursor("", 0, cursor.stamp_us, self._hub.run_id))
         try:
