@@ -14,7 +14,7 @@ from api.errors import Problem, invalid, shown
 from schemas.lines import Line, csv_rows, json_rows, loads
 
 _JSON: Final = "application/json"
-_NDJSON: Final = frozenset(
+NDJSON: Final = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"}
 )
 _CSV: Final = "text/csv"
@@ -62,7 +62,7 @@ def rows_of(body: bytes, content_type: str) -> list[Line]:
     kind = content_type.partition(";")[0].strip().lower()
     if kind == _JSON:
         return list(_elements(body))
-    if kind in _NDJSON:
+    if kind in NDJSON:
         return list(json_rows(body.split(b"\n")))
     if kind == _CSV:
         text = io.StringIO(body.decode("utf-8-sig", "surrogateescape"), newline="")

@@ -27,6 +27,10 @@ MODULES: Final = (
     "audit",
     "train",
     "score",
+    "login",
+    "report",
+    "customers",
+    "tail",
     "bench",
 )
 

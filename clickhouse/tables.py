@@ -203,6 +203,7 @@ ATTRIBUTIONS: Final = Table(
         Column("rev", "UInt64"),
         Column("is_deleted", "UInt8", optional=True),
         Column("emitted_at", _TIME_MS),
+        Column("inserted_at", _TIME_US, optional=True),
     ),
     key=("run_id", "converted_at", "conversion_id"),
     version="rev",
