@@ -7,8 +7,9 @@ ALTER TABLE attributions ADD COLUMN IF NOT EXISTS inserted_at DateTime64(6, 'UTC
 -- only if: SELECT count() FROM system.columns WHERE database = currentDatabase() AND table = 'attributions' AND name = 'inserted_at' AND default_expression = 'emitted_at'
 ALTER TABLE attributions MATERIALIZE COLUMN inserted_at SETTINGS mutations_sync = 2;
 
-ALTER TABLE attributions
-    MODIFY COLUMN inserted_at DateTime64(6, 'UTC') DEFAULT now64(6),
-    ADD INDEX IF NOT EXISTS inserted_at_minmax inserted_at TYPE minmax GRANULARITY 1;
+-- only if: SELECT count() FROM system.columns WHERE database = currentDatabase() AND table = 'attributions' AND name = 'inserted_at' AND default_expression = 'emitted_at'
+ALTER TABLE attributions MODIFY COLUMN inserted_at DateTime64(6, 'UTC') DEFAULT now64(6);
+
+ALTER TABLE attributions ADD INDEX IF NOT EXISTS inserted_at_minmax inserted_at TYPE minmax GRANULARITY 1;
 
 ALTER TABLE attributions MATERIALIZE INDEX inserted_at_minmax;
