@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JARS := $(VENV)/.jars
 FAULT_RESULTS ?= data/fault-results.jsonl
-ROOMS := attribution schemas clickhouse accounts datadriven stream_app api loadgen embedded cli
+ROOMS := attribution schemas collector clickhouse accounts datadriven stream_app api loadgen embedded cli clients/python/attribution_client
 
 .DEFAULT_GOAL := help
 
@@ -13,11 +13,11 @@ ROOMS := attribution schemas clickhouse accounts datadriven stream_app api loadg
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml clients/python/pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e . -e clients/python
 	$(BIN)/python -m pip check
 	touch $@
 
@@ -72,6 +72,11 @@ security: $(STAMP) ## bandit, known vulnerabilities of the locked packages, rule
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml $(ROOMS) 2>/dev/null
 	$(BIN)/python .ci/audit_packages.py
 	$(BIN)/pytest tests/security -m "not kafka and not clickhouse"
+
+.PHONY: client
+client: $(STAMP) ## the wheel of the Python client, in clients/python/dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir clients/python/dist ./clients/python
+	@ls clients/python/dist/*.whl
 
 .PHONY: bench
 bench: setup ## the worker beside its peers on the same bytes, three rounds (about 40 minutes); PEERS=folder with run.py

@@ -19,6 +19,7 @@ from api import (
     analytics_routes,
     attribution_routes,
     auth_routes,
+    collector_routes,
     data_routes,
     explain_routes,
     health_routes,
@@ -137,6 +138,7 @@ def create_app(
         analytics_routes,
         data_routes,
         ingest_routes,
+        collector_routes,
         auth_routes,
         key_routes,
         health_routes,
@@ -146,7 +148,7 @@ def create_app(
     add_docs(app)
     app.state.access = AccessTable(app.routes, public_paths=("/openapi.json",), public_mounts=("/static",))
     limits = {_CALCULATE_PATH: used.max_calculate_body_bytes}
-    limits |= dict.fromkeys(ingest_routes.BULK_PATHS, used.max_bulk_body_bytes)
+    limits |= dict.fromkeys(ingest_routes.BULK_PATHS | collector_routes.BULK_PATHS, used.max_bulk_body_bytes)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM_BYTES, compresslevel=_GZIP_LEVEL)
     app.add_middleware(
         Gate, settings=used, table=app.state.access, security=security, services=workspaces.of, now=clock

@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
+from accounts.roles import Scope as Allowed
 from api.access import AccessTable, public
 from api.parameters import problems
 from api.responses import ProblemBody
@@ -39,6 +40,7 @@ TAGS: Final = [
     {"name": "attribution", "description": "Models, calculations and stored credits."},
     {"name": "analytics", "description": "Channel performance and customer journeys."},
     {"name": "data", "description": "Freshness and completeness."},
+    {"name": "collector", "description": "For SDKs of Segment, RudderStack and GA4."},
     {"name": "auth", "description": "Sessions, tokens and keys."},
     {"name": "health", "description": "For load balancers and people who wonder."},
 ]
@@ -59,8 +61,12 @@ def add_docs(app: FastAPI) -> None:
 _SCHEMES: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key `id.secret`, or a JSON Web Token."},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key `id.secret`."},
+    "write_key": {"type": "http", "scheme": "basic", "description": "A key `id.secret` as user name, no password."},
+    "api_secret": {"type": "apiKey", "in": "query", "name": "api_secret", "description": "A key, as GA4 sends it."},
     "session": {"type": "apiKey", "in": "cookie", "name": "attribution_session", "description": "Of `login`."},
 }
+#: Taken only where events are sent.
+_OF_EVENTS: Final = frozenset({"write_key", "api_secret"})
 
 
 def _add_security(schema: dict[str, Any], table: AccessTable) -> None:
@@ -70,7 +76,8 @@ def _add_security(schema: dict[str, Any], table: AccessTable) -> None:
         operation = schema["paths"].get(access.template.replace(":path}", "}"), {}).get(method.lower())
         if operation is None or access.is_public:
             continue
-        operation["security"] = [{name: []} for name in _SCHEMES]
+        ways = _SCHEMES if access.scope is Allowed.INGEST else _SCHEMES.keys() - _OF_EVENTS
+        operation["security"] = [{name: []} for name in _SCHEMES if name in ways]
         if access.scope is not None:
             operation["x-required-scope"] = access.scope.value
         for status, answer in problems(400, 401, 403, 429, 503).items():

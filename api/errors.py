@@ -26,6 +26,9 @@ _SHOWN_CHARS: Final = 100
 #: Bodies below this path hold passwords and keys: nothing of them is sent back.
 SECRET_PATHS: Final = "/api/v1/auth/"  # noqa: S105 - a path
 
+#: Below it the protocol is Segment's.
+SDK_PATHS: Final = "/v1/"
+
 #: Slug and title by status. Titles are ours, since the standard library's phrases change between Python versions.
 _KINDS: Final = {
     400: ("malformed-request", "Malformed request"),
@@ -87,6 +90,13 @@ def _text(value: object) -> str:
         return json.dumps(value, default=str, ensure_ascii=False)
     except (TypeError, ValueError):
         return repr(value)
+
+
+def for_sdks(problem: Problem) -> Problem:
+    """With the two members that SDKs of Segment's protocol read; without them they take a refusal for a bad line."""
+    slug = _KINDS.get(problem.status, ("http",))[0]
+    problem.extra = {"code": slug, "message": problem.detail, **problem.extra}
+    return problem
 
 
 def respond(problem: Problem, request_id: str) -> Response:

@@ -13,7 +13,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import Problem, problem_of, respond
+from api.errors import SDK_PATHS, Problem, for_sdks, problem_of, respond
 from api.front import replay
 
 _log: Final = logging.getLogger("api")
@@ -88,7 +88,7 @@ class Guard:
         if problem is None:
             _log.error("request %s failed: %s %s", request_id, scope["method"], type(error).__name__, exc_info=error)
             problem = Problem(500, "Internal error. The server's log has the cause under this instance id.")
-        return problem
+        return for_sdks(problem) if scope["path"].startswith(SDK_PATHS) else problem
 
 
 async def _read_body(scope: Scope, receive: Receive, limit: int) -> bytes:

@@ -21,6 +21,7 @@ class OutRecord(NamedTuple):
     topic: str
     key: bytes | None
     value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class EventProducer(Protocol):
@@ -72,7 +73,8 @@ class KafkaProducer:
         for index, record in enumerate(records):
             while True:
                 try:
-                    client.produce(record.topic, record.value, record.key, on_delivery=batch.report(index))
+                    report, headers = batch.report(index), list(record.headers) or None
+                    client.produce(record.topic, record.value, record.key, on_delivery=report, headers=headers)
                 except BufferError:
                     if time.monotonic() >= end:
                         self._not_queued(batch, range(index, len(records)), "the queue to Kafka is full")

@@ -21,6 +21,7 @@ from api.reads import Joined, Kept
 from api.settings import ApiSettings
 from api.store import Meta, Standing, State, Store
 from attribution.channels import ChannelRules
+from collector.names import Names
 from schemas.topics import topic_in
 
 P = ParamSpec("P")
@@ -54,6 +55,7 @@ class Services:
         monotonic: Callable[[], float],
     ) -> None:
         self.producer, self.channel_rules, self._workspace = producer, channel_rules, workspace
+        self.event_names = Names.of(settings.conversion_events, settings.touch_events)
         # their own threads: an intake waits for Kafka, and reads must not wait for it
         self._intake_threads = anyio.CapacityLimiter(settings.intake_threads)
         self.settings, self.store, self.offsets, self.now = settings, store, offsets, now
@@ -77,8 +79,12 @@ class Services:
 
     async def write(self, records: Sequence[OutRecord]) -> dict[int, str]:
         """Write events; the reasons of those that were not confirmed, by index."""
-        own = [r._replace(topic=topic_in(self._workspace, r.topic)) for r in records]
+        own = [r._replace(topic=self.topic_named(r.topic)) for r in records]
         return await self.intake(partial(self.producer.write, own))
+
+    def topic_named(self, topic: str) -> str:
+        """The workspace's name of a topic."""
+        return topic_in(self._workspace, topic)
 
     async def report(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Meta, T]:
         """A report over rollups with what it stands on: ``read`` is a method of the store, its arguments are hashable.

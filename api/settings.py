@@ -16,6 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from api.store import FX_MAX_AGE_DAYS
 from attribution.config import DEFAULT_MODELS
 from attribution.models.registry import resolve
+from collector.names import ANY
+from collector.names import Names as EventNames
 
 #: What a correct value looks like, by environment variable: printed when one is wrong.
 EXAMPLES: Final = {
@@ -30,6 +32,8 @@ EXAMPLES: Final = {
     "ATTRIBUTION_API_MAX_UNPACKED_BYTES": "32000000",
     "ATTRIBUTION_API_INTAKE_THREADS": "4",
     "ATTRIBUTION_API_PRODUCE_TIMEOUT_S": "8",
+    "ATTRIBUTION_API_CONVERSION_EVENTS": "Signed Up=signup,Trial Started",
+    "ATTRIBUTION_API_TOUCH_EVENTS": "*",
     "ATTRIBUTION_CHANNEL_RULES": "rules.yaml",
     "ATTRIBUTION_API_KAFKA_TIMEOUT_S": "1",
     "ATTRIBUTION_API_STATUS_CACHE_S": "1",
@@ -88,6 +92,8 @@ class ApiSettings(BaseSettings):
     max_unpacked_bytes: int = Field(default=32_000_000, ge=1_000, le=500_000_000)
     intake_threads: int = Field(default=4, ge=1, le=64)
     produce_timeout_s: float = Field(default=8.0, gt=0, le=300)
+    conversion_events: Names = ()
+    touch_events: Names = (ANY,)
     channel_rules: Path | None = Field(default=None, validation_alias=AliasChoices("ATTRIBUTION_CHANNEL_RULES"))
     kafka_timeout_s: float = Field(default=1.0, gt=0, le=60)
     status_cache_s: float = Field(default=1.0, ge=0, le=60)
@@ -119,7 +125,15 @@ class ApiSettings(BaseSettings):
         default="127.0.0.1:9092", min_length=1, validation_alias=AliasChoices("KAFKA_BOOTSTRAP_SERVERS")
     )
 
-    @field_validator("default_models", "allowed_hosts", "cors_origins", "trusted_proxies", mode="before")
+    @field_validator(
+        "default_models",
+        "allowed_hosts",
+        "cors_origins",
+        "trusted_proxies",
+        "conversion_events",
+        "touch_events",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -130,6 +144,12 @@ class ApiSettings(BaseSettings):
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(resolve(name).model_id for name in value))
+
+    @field_validator("conversion_events")
+    @classmethod
+    def _are_events(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        EventNames.of(value)
+        return value
 
     @field_validator("cors_origins")
     @classmethod

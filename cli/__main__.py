@@ -25,6 +25,10 @@ MODULES: Final = (
     "user",
     "workspace",
     "audit",
+    "login",
+    "report",
+    "customers",
+    "tail",
     "bench",
 )
 

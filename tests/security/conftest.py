@@ -17,7 +17,7 @@ from accounts.settings import AccountsSettings
 from api.app import create_app
 from api.front import Api
 from api.settings import ApiSettings
-from api.testing import MemoryOffsets, MemoryStore
+from api.testing import MemoryOffsets, MemoryProducer, MemoryStore
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
@@ -29,6 +29,7 @@ class World:
     accounts: Accounts
     settings: AccountsSettings
     stores: dict[str, MemoryStore] = field(default_factory=lambda: {"default": MemoryStore(), "acme": MemoryStore()})
+    producer: MemoryProducer = field(default_factory=MemoryProducer)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     apps: list[Api] = field(default_factory=list)
 
@@ -38,6 +39,7 @@ class World:
             ApiSettings(**settings),
             store=self.stores["default"],
             offsets=MemoryOffsets(),
+            producer=self.producer,
             now=self.now,
             accounts=self.accounts,
             others=lambda name: (self.stores[name], MemoryOffsets()),

@@ -34,11 +34,11 @@ FROM (SELECT * FROM attributions FINAL WHERE run_id = {{run:UInt32}}) {_BY_MODEL
 """  # noqa: S608 - our own text
 _EVER = "SELECT DISTINCT conversion_id FROM attributions WHERE run_id = {run:UInt32}"
 _TWO_CONTENTS = """
-SELECT conversion_id, toString(toDate(converted_at)) AS day, rev, uniqExact(cityHash64(customer_id, conversion_type,
-       converted_at, value_micros, currency, models, fallbacks, `t.id`, `t.at`, `t.channel`, `t.campaign`, `t.weights`,
-       `t.value_micros`, truncated, is_deleted)) AS contents
+SELECT conversion_id, toString(toStartOfMinute(converted_at)) AS minute, rev,
+       uniqExact(cityHash64(customer_id, conversion_type, converted_at, value_micros, currency, models, fallbacks,
+       `t.id`, `t.at`, `t.channel`, `t.campaign`, `t.weights`, `t.value_micros`, truncated, is_deleted)) AS contents
 FROM attributions WHERE run_id = {run:UInt32}
-GROUP BY conversion_id, day, rev HAVING contents > 1
+GROUP BY conversion_id, minute, rev HAVING contents > 1
 """
 _SUMS = """
 SELECT day, model, channel, campaign, currency, conversion_type, value_micros, touchpoints, conversions

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from api import (
     analytics_responses,
     attribution_responses,
+    collector_responses,
     data_responses,
     explain_responses,
     ingest_responses,
@@ -27,6 +28,7 @@ from api.app import create_app
 from api.settings import EXAMPLES, ApiSettings, SettingsError, load_settings
 from api.testing import MemoryOffsets, MemoryStore
 from attribution.models.registry import MODELS
+from collector.segment import TYPES
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -71,6 +73,8 @@ def test_the_endpoints_are_those_promised() -> None:
         ("POST", "/api/v1/data/spend"),
         ("POST", "/api/v1/data/identities"),
         ("POST", "/api/v1/data/erasures"),
+        *(("POST", f"/v1/{name}") for name in (*TYPES, "batch", "import")),
+        ("POST", "/mp/collect"),
         ("POST", "/api/v1/auth/login"),
         ("POST", "/api/v1/auth/refresh"),
         ("POST", "/api/v1/auth/logout"),
@@ -138,6 +142,7 @@ def test_every_example_fits_its_model() -> None:
         responses,
         analytics_responses,
         attribution_responses,
+        collector_responses,
         data_responses,
         explain_responses,
         ingest_responses,

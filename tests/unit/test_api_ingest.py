@@ -34,7 +34,7 @@ class Record:
     """A written record as the worker gets it."""
 
     def __init__(self, record: OutRecord) -> None:
-        self.topic, self.key, self.value = record
+        self.topic, self.key, self.value, _ = record
         self.partition = self.offset = 0
         self.timestamp = NOW_MS
         self.headers: list[tuple[str, bytes]] = []

@@ -1,0 +1,173 @@
+"""Calls with parameters of their own; those of plain reports are in ``endpoints``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, Literal, TypeAlias
+
+from attribution_client import lines
+from attribution_client.calls import Call, delete, get, ndjson, post
+from attribution_client.models import analytics, attribution, auth, data, explanation
+from attribution_client.parameters import query
+
+_V1: Final = "/api/v1"
+Event: TypeAlias = Mapping[str, Any]
+
+
+def health() -> Call[data.Health]:
+    """Whether the API is alive, and the state of each dependency; asked once."""
+    return get("/health", data.Health, is_repeatable=False)
+
+
+def ready() -> Call[data.Health]:
+    """The same; ``ServiceUnavailable`` while a dependency that is required is down. Asked once."""
+    return get("/ready", data.Health, is_repeatable=False)
+
+
+def models() -> Call[attribution.ModelList]:
+    """Every model: id, formula, parameters."""
+    return get(f"{_V1}/attribution/models", attribution.ModelList)
+
+
+def calculate(
+    customer_id: str,
+    touchpoints: Sequence[Event],
+    conversion: Event,
+    *,
+    models: Sequence[str] | None = None,
+    currency: str | None = None,
+    milestones: Mapping[str, datetime | str] | None = None,
+    lookback_days: float | None = None,
+    half_life_days: float | None = None,
+    custom_weights: Sequence[str] | None = None,
+    direct_channels: Sequence[str] | None = None,
+) -> Call[attribution.Calculation]:
+    """Credits of a path under several models; nothing is stored. Amounts are Decimal, int or text, never float."""
+    content = {
+        "customer_id": customer_id,
+        "touchpoints": [lines.plain(t) for t in touchpoints],
+        "conversion": lines.plain(conversion),
+        "models": models,
+        "currency": currency,
+        "milestones": None if milestones is None else lines.plain(milestones),
+        "lookback_days": lookback_days,
+        "half_life_days": half_life_days,
+        "custom_weights": custom_weights,
+        "direct_channels": direct_channels,
+    }
+    return post(f"{_V1}/attribution/calculate", attribution.Calculation, content, is_repeatable=True)
+
+
+def results(
+    customer_id: str, *, attribution_model: str | None = None, limit: int | None = None, cursor: str | None = None
+) -> Call[attribution.ResultPage]:
+    """Stored credits of a customer, newest conversion first."""
+    asked = query({"attribution_model": attribution_model, "limit": limit, "cursor": cursor})
+    path = f"{_V1}/attribution/results/{{customer_id}}"
+    return get(path, attribution.ResultPage, query=asked, customer_id=customer_id)
+
+
+def explain(conversion_id: str) -> Call[explanation.Explanation]:
+    """How the credits of a conversion came about: every touch, every model, every rounding."""
+    path = f"{_V1}/attribution/conversions/{{conversion_id}}/explain"
+    return get(path, explanation.Explanation, conversion_id=conversion_id)
+
+
+def customer_journey(
+    customer_id: str,
+    *,
+    models: Sequence[str] | None = None,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> Call[analytics.CustomerJourney]:
+    """Events of a customer, oldest first; ``models`` adds what each touch earned."""
+    asked = query({"models": models, "limit": limit, "cursor": cursor})
+    path = f"{_V1}/analytics/customer-journey/{{customer_id}}"
+    return get(path, analytics.CustomerJourney, query=asked, customer_id=customer_id)
+
+
+def data_status() -> Call[data.DataStatus]:
+    """Offset, lag and watermark by partition; dead letters by reason."""
+    return get(f"{_V1}/data/status", data.DataStatus)
+
+
+def send_touchpoints(events: Iterable[Event]) -> Call[data.Ingested]:
+    """Up to 10,000 touchpoints, durable in Kafka when the answer comes (fields: docs/wire.md)."""
+    return _send("touchpoints", events)
+
+
+def send_conversions(events: Iterable[Event]) -> Call[data.Ingested]:
+    """Up to 10,000 conversions and corrections."""
+    return _send("conversions", events)
+
+
+def send_spend(events: Iterable[Event]) -> Call[data.Ingested]:
+    """Up to 10,000 rows of spend."""
+    return _send("spend", events)
+
+
+def send_identities(events: Iterable[Event]) -> Call[data.Ingested]:
+    """Up to 10,000 links between ids of one person."""
+    return _send("identities", events)
+
+
+def send_lines(kind: str, body: bytes) -> Call[data.Ingested]:
+    """Events that are NDJSON already."""
+    return ndjson(f"{_V1}/data/{kind}", data.Ingested, body)
+
+
+def erase(
+    customer_id: str, *, policy: Literal["delete", "anonymize"] = "delete", request_id: str | None = None
+) -> Call[data.ErasureAccepted]:
+    """Forget a customer. The same request again is the same request: its id follows from customer, policy and day."""
+    content = {"customer_id": customer_id, "policy": policy, "request_id": request_id}
+    return post(f"{_V1}/data/erasures", data.ErasureAccepted, content, is_repeatable=True)
+
+
+def who() -> Call[auth.Who]:
+    """Whom the credential stands for."""
+    return get(f"{_V1}/auth/me", auth.Who)
+
+
+def token() -> Call[auth.TokenOut]:
+    """A token of 15 minutes with the rights of this credential."""
+    return post(f"{_V1}/auth/token", auth.TokenOut)
+
+
+def login(*, user: str | None = None, password: str | None = None, key: str | None = None) -> Call[auth.Who]:
+    """Open a session, by user and password or by key; this client's next calls carry its cookie."""
+    return post(f"{_V1}/auth/login", auth.Who, {"user": user, "password": password, "key": key})
+
+
+def refresh() -> Call[auth.Who]:
+    """Exchange the session for a fresh one."""
+    return post(f"{_V1}/auth/refresh", auth.Who)
+
+
+def logout() -> Call[None]:
+    """End the session."""
+    return post(f"{_V1}/auth/logout", type(None))
+
+
+def keys() -> Call[auth.KeyList]:
+    """Keys of the workspace."""
+    return get(f"{_V1}/auth/keys", auth.KeyList)
+
+
+def create_key(
+    role: str, *, label: str = "", scopes: Sequence[str] | None = None, expires_at: datetime | None = None
+) -> Call[auth.NewKey]:
+    """Make a key; its text is in this answer and never again."""
+    end = None if expires_at is None else expires_at.isoformat()
+    content = {"role": role, "label": label, "scopes": scopes, "expires_at": end}
+    return post(f"{_V1}/auth/keys", auth.NewKey, content)
+
+
+def revoke_key(key_id: str) -> Call[None]:
+    """End a key for good."""
+    return delete(f"{_V1}/auth/keys/{{key_id}}", type(None), key_id=key_id)
+
+
+def _send(kind: str, events: Iterable[Event]) -> Call[data.Ingested]:
+    return send_lines(kind, lines.joined([lines.line(event) for event in events]))

@@ -1,0 +1,54 @@
+"""Every operation of the API, one line each; ``Client`` answers, ``AsyncClient`` is awaited.
+
+A new report is ``name = Endpoint(table(path, Answer, parameters))``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attribution_client import asks
+from attribution_client.endpoint import Endpoint, Pages
+from attribution_client.models import analytics, attribution
+from attribution_client.parameters import compared, paged, period, series, sums, table
+
+_ANALYTICS: Final = "/api/v1/analytics"
+_campaigns = table(f"{_ANALYTICS}/campaign-performance", analytics.CampaignReport, paged)
+
+
+class Endpoints:
+    """Methods that both clients have."""
+
+    health = Endpoint(asks.health)
+    ready = Endpoint(asks.ready)
+
+    models = Endpoint(asks.models)
+    calculate = Endpoint(asks.calculate)
+    results = Endpoint(asks.results)
+    each_result = Pages(asks.results, lambda page: page.results)
+    explain = Endpoint(asks.explain)
+    compare = Endpoint(table("/api/v1/attribution/compare", attribution.ModelComparison, compared))
+
+    channel_performance = Endpoint(table(f"{_ANALYTICS}/channel-performance", analytics.ChannelReport, sums))
+    campaign_performance = Endpoint(_campaigns)
+    each_campaign = Pages(_campaigns, lambda page: page.campaigns)
+    roi = Endpoint(table(f"{_ANALYTICS}/roi", analytics.RoiReport, period))
+    timeseries = Endpoint(table(f"{_ANALYTICS}/timeseries", analytics.Timeseries, series))
+    customer_journey = Endpoint(asks.customer_journey)
+    each_journey_event = Pages(asks.customer_journey, lambda page: page.events)
+
+    data_status = Endpoint(asks.data_status)
+    send_touchpoints = Endpoint(asks.send_touchpoints)
+    send_conversions = Endpoint(asks.send_conversions)
+    send_spend = Endpoint(asks.send_spend)
+    send_identities = Endpoint(asks.send_identities)
+    erase = Endpoint(asks.erase)
+
+    who = Endpoint(asks.who)
+    token = Endpoint(asks.token)
+    login = Endpoint(asks.login)
+    refresh = Endpoint(asks.refresh)
+    logout = Endpoint(asks.logout)
+    keys = Endpoint(asks.keys)
+    create_key = Endpoint(asks.create_key)
+    revoke_key = Endpoint(asks.revoke_key)

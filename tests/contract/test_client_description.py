@@ -1,0 +1,157 @@
+"""The Python client and the real OpenAPI document: routes, parameters, bodies and answers are the same."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from dataclasses import make_dataclass
+from typing import Any, Final
+
+import pytest
+
+from api.app import create_app
+from api.settings import ApiSettings
+from api.testing import MemoryOffsets, MemoryProducer, MemoryStore
+from attribution_client import live
+from attribution_client.calls import Call
+from attribution_client.endpoint import Endpoint, Pages
+from attribution_client.endpoints import Endpoints
+from described import differences, resolved
+
+#: Operations that have no method in the client yet. Taking one in means deleting it here; nothing is to be added.
+NOT_YET: Final = {
+    ("POST", "/api/v1/attribution/calculate/batch"),
+    ("GET", "/api/v1/analytics/conversion-funnel"),
+    ("GET", "/api/v1/analytics/top-paths"),
+    ("GET", "/api/v1/analytics/path-length"),
+    ("GET", "/api/v1/analytics/time-lag"),
+    ("GET", "/api/v1/analytics/assisted-conversions"),
+    ("GET", "/api/v1/analytics/unattributed"),
+    ("GET", "/api/v1/runs"),
+    ("GET", "/api/v1/runs/{run}"),
+    ("GET", "/api/v1/runs/compare"),
+    ("POST", "/api/v1/runs/{run}/promote"),
+}
+#: Protocols of others: their own clients speak them.
+COLLECTOR: Final = re.compile(r"/v1/|/mp/|/debug/mp/")
+#: What the methods need to build a call.
+EVENT: Final = {"event_id": "e", "customer_id": "c"}
+GIVEN: Final[dict[str, dict[str, Any]]] = {
+    "calculate": {
+        "customer_id": "c",
+        "touchpoints": [],
+        "conversion": {"timestamp": "2026-11-14T08:00:00Z", "value": 1},
+        "models": ["linear"],
+        "currency": "USD",
+        "milestones": {},
+        "lookback_days": 1,
+        "half_life_days": 1,
+        "custom_weights": ["1", "0", "0"],
+        "direct_channels": ["Direct"],
+    },
+    "results": {"customer_id": "c", "attribution_model": "linear", "limit": 1, "cursor": "x"},
+    "explain": {"conversion_id": "v"},
+    "customer_journey": {"customer_id": "c", "models": ["linear"], "limit": 1, "cursor": "x"},
+    **{f"send_{kind}": {"events": [EVENT]} for kind in ("touchpoints", "conversions", "spend", "identities")},
+    "erase": {"customer_id": "c", "request_id": "r"},
+    "login": {"user": "u", "password": "p", "key": "k"},
+    "create_key": {"role": "viewer", "scopes": ["reports"], "label": "x", "expires_at": None},
+    "revoke_key": {"key_id": "k"},
+}
+OPTIONAL: Final = {"expires_at"}  # left out above: it is a time, which the answers' tests send
+
+DESCRIPTION: Final = create_app(
+    ApiSettings(insecure_dev=True), store=MemoryStore(), offsets=MemoryOffsets(), producer=MemoryProducer()
+).openapi()
+COMPONENTS: Final = DESCRIPTION["components"]["schemas"]
+OPERATIONS: Final = {
+    (method.upper(), path): operation
+    for path, item in DESCRIPTION["paths"].items()
+    for method, operation in item.items()
+    if not COLLECTOR.match(path)
+}
+METHODS: Final = {name: part for name, part in vars(Endpoints).items() if isinstance(part, Endpoint)}
+
+
+def call_of(name: str) -> Call[Any]:
+    built: Call[Any] = METHODS[name].build(**GIVEN.get(name, {}))
+    return built
+
+
+def test_the_client_has_every_operation_and_no_other() -> None:
+    have = {(call_of(name).method, call_of(name).path) for name in METHODS} | {("GET", live.PATH)}
+    assert have - OPERATIONS.keys() <= {("GET", live.PATH)}, "a route was renamed or removed"
+    assert not have & NOT_YET, "the client has it: delete it from NOT_YET"
+    missing = OPERATIONS.keys() - have - NOT_YET
+    assert not missing, f"give the client a line in attribution_client/endpoints.py for {sorted(missing)}"
+    assert len(NOT_YET) <= 11
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_parameters_are_those_of_the_description(name: str) -> None:
+    call = call_of(name)
+    described = OPERATIONS[call.method, call.path].get("parameters", [])
+    in_path = {p["name"] for p in described if p["in"] == "path"}
+    in_query = {p["name"] for p in described if p["in"] == "query"}
+    assert set(re.findall(r"{(\w+)}", call.path)) == set(call.ids) == in_path
+    named = set(inspect.signature(METHODS[name].build).parameters)
+    parameters = {n.rstrip("_") for n in named}
+    assert parameters & (in_query | in_path) == in_query | in_path
+    if call.method == "GET":
+        assert parameters == in_query | in_path
+        assert set(METHODS[name].build(**dict.fromkeys(named, "x")).query) == in_query
+
+
+@pytest.mark.parametrize("name", [n for n in METHODS if n in GIVEN and not n.startswith("send_")])
+def test_bodies_have_the_fields_of_the_description_and_all_of_them(name: str) -> None:
+    call = call_of(name)
+    if call.body is None:
+        return
+    schema = OPERATIONS[call.method, call.path]["requestBody"]["content"]["application/json"]["schema"]
+    properties = set(resolved(schema, COMPONENTS)["properties"])
+    assert set(json.loads(call.body)) | (OPTIONAL & properties) == properties
+    assert properties <= set(inspect.signature(METHODS[name].build).parameters)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_answers_are_read_field_by_field(name: str) -> None:
+    call = call_of(name)
+    answers = OPERATIONS[call.method, call.path]["responses"]
+    good = [a.get("content", {}) for status, a in answers.items() if status.startswith("2")]
+    schemas = [content["application/json"]["schema"] for content in good if "application/json" in content]
+    if call.answer is type(None):
+        assert schemas == []
+        return
+    assert schemas
+    for schema in schemas:
+        assert list(differences(call.answer, schema, COMPONENTS, call.answer.__name__)) == []
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_only_what_may_be_repeated_is(name: str) -> None:
+    """Questions, events that count once by their id, and requests whose id follows from their content."""
+    call = call_of(name)
+    repeatable = call.method == "GET" or call.path.startswith(("/api/v1/data/", "/api/v1/attribution/"))
+    assert call.is_repeatable == (repeatable and name not in {"health", "ready"})
+
+
+def test_pages_are_those_with_a_cursor() -> None:
+    paged = {part.build for part in vars(Endpoints).values() if isinstance(part, Pages)}
+    with_cursor = {m.build for m in METHODS.values() if "cursor" in inspect.signature(m.build).parameters}
+    assert paged == with_cursor
+
+
+def test_a_renamed_a_new_and_a_retyped_field_are_found() -> None:
+    """The comparison itself can fail."""
+    schema = {"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}}
+    for fields, says in (
+        ([("a", str)], "X.b: the client does not have it"),
+        ([("a", int), ("b", int)], "X.a: string  is read as int"),
+        ([("a", str), ("b", int)], "X.b: may be left out, and the client requires it"),
+        ([("a", str), ("c", int)], "X.c: the description does not have it"),
+    ):
+        assert says in list(differences(make_dataclass("X", fields), schema, {}, "X"))
+    nullable = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    assert list(differences(str, nullable, {}, "X")) == ["X: may be null, and the client does not know"]
+    assert list(differences(str | None, nullable, {}, "X")) == []
