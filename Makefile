@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JARS := $(VENV)/.jars
 FAULT_RESULTS ?= data/fault-results.jsonl
-ROOMS := attribution schemas collector clickhouse accounts stream_app api loadgen embedded cli clients/python/attribution_client
+ROOMS := attribution schemas collector clickhouse accounts datadriven stream_app api loadgen embedded cli clients/python/attribution_client
 
 .DEFAULT_GOAL := help
 

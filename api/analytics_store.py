@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
+from attribution.fitted import NO_FITS, Timeline
+
 if TYPE_CHECKING:
     from api.store import Basis
     from attribution.config import AttributionConfig
     from attribution.types import ConversionEvent, Touch
+    from datadriven.parameters import Parameters
 
 #: What a row is summed over: weeks begin on Monday; "" is the whole period.
 Bucket: TypeAlias = Literal["day", "week", "month", ""]
@@ -80,7 +83,7 @@ class StoredRow:
 
 @dataclass(frozen=True, slots=True)
 class ConversionFacts:
-    """What a conversion was computed from: rows by ``rev``, the person's ids and events, the run's parameters."""
+    """What a conversion was computed from: rows by ``rev``, the person's ids and events, the run's parameters, fits."""
 
     history: Sequence[StoredRow]
     customer_ids: Sequence[str]
@@ -88,6 +91,7 @@ class ConversionFacts:
     events: Sequence[ConversionEvent]
     config: AttributionConfig
     config_hash: str
+    timeline: Timeline = NO_FITS
 
 
 class Analytics(Protocol):
@@ -98,3 +102,6 @@ class Analytics(Protocol):
 
     def conversion_facts(self, conversion_id: str) -> ConversionFacts | None:
         """Everything that explains a conversion; None if the run has no row of it."""
+
+    def fits(self, limit: int) -> list[Parameters]:
+        """So many fits of the data-driven model, the one that counts last first."""

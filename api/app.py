@@ -19,12 +19,17 @@ from api import (
     analytics_routes,
     attribution_routes,
     auth_routes,
+    batch_routes,
     collector_routes,
     data_routes,
     explain_routes,
+    fit_routes,
     health_routes,
     ingest_routes,
     key_routes,
+    metrics_routes,
+    run_routes,
+    stream_routes,
     sums_routes,
 )
 from api.access import AccessTable
@@ -34,8 +39,12 @@ from api.docs import TAGS, add_docs
 from api.front import Api
 from api.gate import Gate, asking
 from api.guard import Guard
+from api.live_streams import Streams
+from api.measured import Measured
+from api.metrics import Metrics
 from api.offsets import KafkaOffsets, OffsetReader
 from api.producer import EventProducer, KafkaProducer
+from api.run_store import GapCheck
 from api.security import Security
 from api.services import Services
 from api.settings import INPUT_TOPICS, ApiSettings, load_settings
@@ -68,6 +77,7 @@ def create_app(
     now: Callable[[], datetime] | None = None,
     accounts: Accounts | None = None,
     others: Callable[[str], tuple[Store, OffsetReader]] | None = None,
+    gap_check: GapCheck | None = None,
 ) -> Api:
     """The API.
 
@@ -79,12 +89,14 @@ def create_app(
         now: the clock, aware UTC; the system's when left out.
         accounts: who may call; those of the environment when left out.
         others: store and offsets of another workspace, by its name; of the environment when left out.
+        gap_check: what refuses a promotion that would leave a gap; left out, runs that workers feed are not promoted.
 
     Raises:
         SettingsError: a setting cannot be used.
         UndeclaredRouteError: a route does not say who may call it.
     """
     used = settings or load_settings()
+    metrics = Metrics()
     clock = now or _utc_now
     writes = producer or KafkaProducer(used.kafka_bootstrap_servers, timeout_s=used.produce_timeout_s)
     rules = load_channel_rules(used.channel_rules)
@@ -94,7 +106,7 @@ def create_app(
             reads, ends = others(workspace)
         else:
             is_default = workspace == DEFAULT
-            reads = (store if is_default else None) or _store(used, workspace)
+            reads = (store if is_default else None) or _store(used, workspace, metrics)
             ends = (offsets if is_default else None) or _offsets(used, workspace)
         return Services(
             used,
@@ -103,6 +115,8 @@ def create_app(
             producer=writes,
             channel_rules=rules,
             workspace=workspace,
+            metrics=metrics,
+            gap_check=gap_check,
             now=clock,
             monotonic=time.monotonic,
         )
@@ -114,6 +128,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         yield
+        app.state.streams.stop()
         await anyio.to_thread.run_sync(writes.close)
         await anyio.to_thread.run_sync(workspaces.close)
         await anyio.to_thread.run_sync(security.close)
@@ -131,35 +146,43 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.settings, app.state.security = used, security
+    app.state.streams, app.state.metrics = Streams(used.streams_per_caller, metrics), metrics
     rooms = (
         attribution_routes,
+        batch_routes,
         explain_routes,
+        fit_routes,
         sums_routes,
         analytics_routes,
+        run_routes,
+        stream_routes,
         data_routes,
         ingest_routes,
         collector_routes,
         auth_routes,
         key_routes,
         health_routes,
+        metrics_routes,
     )
     for room in rooms:
         app.include_router(room.build_router())
     add_docs(app)
     app.state.access = AccessTable(app.routes, public_paths=("/openapi.json",), public_mounts=("/static",))
     limits = {_CALCULATE_PATH: used.max_calculate_body_bytes}
-    limits |= dict.fromkeys(ingest_routes.BULK_PATHS | collector_routes.BULK_PATHS, used.max_bulk_body_bytes)
+    bulk = {*ingest_routes.BULK_PATHS, *collector_routes.BULK_PATHS, batch_routes.PATH}
+    limits |= dict.fromkeys(bulk, used.max_bulk_body_bytes)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM_BYTES, compresslevel=_GZIP_LEVEL)
     app.add_middleware(
         Gate, settings=used, table=app.state.access, security=security, services=workspaces.of, now=clock
     )
+    app.add_middleware(Measured, table=app.state.access, metrics=metrics)
     if used.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=used.cors_origins,
             allow_credentials=True,
             allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-None-Match", "X-API-Key"],
+            allow_headers=["Authorization", "Content-Type", "If-None-Match", "Last-Event-ID", "X-API-Key"],
             expose_headers=["ETag", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After"],
         )
     app.add_middleware(
@@ -170,8 +193,8 @@ def create_app(
     return app
 
 
-def _store(settings: ApiSettings, workspace: str) -> Store:
-    return ClickHouseStore.from_environment(timeout_s=settings.request_timeout_s, workspace=workspace)
+def _store(settings: ApiSettings, workspace: str, metrics: Metrics) -> Store:
+    return ClickHouseStore.from_environment(timeout_s=settings.request_timeout_s, workspace=workspace, metrics=metrics)
 
 
 def _offsets(settings: ApiSettings, workspace: str) -> OffsetReader:

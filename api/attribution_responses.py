@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import BaseModel, Field
 
-from api.responses import META_EXAMPLE, Meta, example, example_of
+from api.responses import META_EXAMPLE, FieldError, Meta, example, example_of
 
 _CREDIT: Final = {
     "touchpoint_id": "t-1",
@@ -95,6 +95,51 @@ class Calculation(BaseModel):
     customer_id: str
     currency: str
     results: list[CalculatedResult]
+
+
+class IndexedCalculation(Calculation):
+    """The answer of ``calculate`` for one journey of a batch."""
+
+    model_config = example({"index": 0, "customer_id": "c-42", "currency": "USD", "results": []})
+
+    index: int = Field(description="Position among the journeys of this request, from 0.")
+
+
+class JourneyError(FieldError):
+    """One thing that is wrong with one journey of a batch."""
+
+    model_config = example(
+        {
+            "index": 1,
+            "line": 2,
+            "field": "conversion.value",
+            "value": "ten",
+            "reason": "give a decimal number such as 12.50",
+        }
+    )
+
+    index: int = Field(description="Position among the journeys of this request, from 0.")
+    line: int = Field(description="Line of the body, or number of the element, from 1.")
+
+
+class BatchCalculation(BaseModel):
+    """Calculations in the order of the journeys; ``calculated`` + ``failed`` = ``sent``."""
+
+    model_config = example(
+        {
+            "sent": 2,
+            "calculated": 1,
+            "failed": 1,
+            "calculations": [example_of(IndexedCalculation)],
+            "errors": [example_of(JourneyError)],
+        }
+    )
+
+    sent: int
+    calculated: int
+    failed: int
+    calculations: list[IndexedCalculation]
+    errors: list[JourneyError]
 
 
 class ResultCredit(CalculatedCredit):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
@@ -17,15 +18,33 @@ from api.freshness import freshness
 from api.front import quick
 from api.parameters import Cursor, CustomerId, ModelName, json_only, model_id, problems
 from api.requests import CalculateIn
-from api.responses import amount
+from api.responses import amount, iso
 from api.services import Injected, Services, services_of
 from api.settings import ApiSettings
 from api.store import ResultRow
+from api.tables import table, table_responses
 from attribution.config import DAY_US, AttributionConfig
 from attribution.models.registry import MODELS
 
 #: A longer body is computed in a thread: 10,000 touchpoints under ten models would hold up everybody else.
 _QUICK_BYTES: Final = 16_384
+_RESULT_COLUMNS: Final = (
+    "conversion_id",
+    "conversion_type",
+    "converted_at",
+    "conversion_value",
+    "currency",
+    "model",
+    "rev",
+    "position",
+    "touchpoint_id",
+    "touched_at",
+    "channel",
+    "campaign",
+    "weight",
+    "value",
+    "value_micros",
+)
 
 
 async def _calculate_quickly(body: bytes, request: Request) -> Response | None:
@@ -78,7 +97,8 @@ def build_router() -> APIRouter:
         "/results/{customer_id:path}",
         operation_id="list_results",
         summary="Stored credits of a customer's conversions",
-        responses=problems(422, 503, 504),
+        response_model=ResultPage,
+        responses={**table_responses(_RESULT_COLUMNS), **problems(406, 422, 503, 504)},
     )
     @requires(Role.VIEWER, Scope.CUSTOMERS)
     async def list_results(
@@ -88,19 +108,27 @@ def build_router() -> APIRouter:
         attribution_model: ModelName = None,
         limit: Annotated[int, Query(ge=1, le=500, description="Results in this page.")] = 100,
         cursor: Cursor = None,
-    ) -> ResultPage:
-        """One result per conversion and model, newest conversion first. An unknown customer has none."""
+    ) -> Response:
+        """One result per conversion and model, newest conversion first. An unknown customer has none.
+
+        As CSV one line per credit, the `unattributed` one included; the cursor of the next page is in `X-Next-Cursor`.
+        """
         model = None if attribution_model is None else model_id(attribution_model)
         after = cursors.decode_result(cursor)
         meta = await services.meta()
         rows = await services.call(services.store.results, customer_id, model, after, limit + 1)
         request.state.rows = len(rows[:limit])
-        return ResultPage(
+        answer = ResultPage(
             customer_id=customer_id,
             results=[_result(row) for row in rows[:limit]],
             next_cursor=cursors.encode(rows[limit - 1].key) if len(rows) > limit else None,
             meta=freshness(meta, services.now(), model=model),
         )
+        lines = (line for row in rows[:limit] for line in _lines(row))
+        response = table(request, answer, answer.meta, lines, _RESULT_COLUMNS, "results")
+        if answer.next_cursor is not None:
+            response.headers["X-Next-Cursor"] = answer.next_cursor
+        return response
 
     return router
 
@@ -125,6 +153,28 @@ def _models(settings: ApiSettings) -> list[Model]:
         )
         for m in MODELS
     ]
+
+
+def _lines(row: ResultRow) -> Iterator[dict[str, Any]]:
+    """The credits of a result as lines of the CSV; they add up to its value."""
+    for c in row.credits:
+        yield {
+            "conversion_id": row.conversion_id,
+            "conversion_type": row.conversion_type,
+            "converted_at": iso(row.converted_at),
+            "conversion_value": amount(row.value_micros),
+            "currency": row.currency,
+            "model": row.model,
+            "rev": row.rev,
+            "position": c.position if c.touchpoint_id else None,
+            "touchpoint_id": c.touchpoint_id or None,
+            "touched_at": iso(c.touched_at) if c.touchpoint_id else None,
+            "channel": c.channel,
+            "campaign": c.campaign or None,
+            "weight": c.weight,
+            "value": amount(c.value_micros),
+            "value_micros": c.value_micros,
+        }
 
 
 def _result(row: ResultRow) -> Result:

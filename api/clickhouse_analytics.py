@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from datetime import UTC, datetime, timedelta
 from math import fsum
-from typing import Any
+from typing import Any, Final
 
 from api.analytics_store import ConversionFacts, CreditSum, StoredRow, SumKey, Sums, SumsAsked
 from api.store import Unavailable
 from attribution.config import config_of
+from attribution.fitted import Fit, Timeline
 from attribution.identity import Link, resolve_links
 from attribution.types import ConversionEvent
+from datadriven.credits import CreditRule
+from datadriven.parameters import Parameters, decode
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ClickHouseAnalytics:
@@ -64,7 +70,18 @@ class ClickHouseAnalytics:
             [ConversionEvent(**{name: r[name] for name in ConversionEvent._fields}) for r in events],
             config_of(plain),
             run["config_hash"],
+            self._fits_at({row["converted_at"] for row in rows}),
         )
+
+    def _fits_at(self, times: set[datetime]) -> Timeline:
+        """The fits that count for conversions at these times."""
+        at_us = [round((at - _EPOCH) / timedelta(microseconds=1)) for at in times]
+        fits = [decode(row["parameters"].encode()) for row in self._run("fits_at", times_us=at_us)]
+        return Timeline(Fit(p.version, p.effective_from_us, CreditRule(p)) for p in fits)
+
+    def fits(self, limit: int) -> list[Parameters]:
+        """Fits that were published, the one that counts last first."""
+        return [decode(row["parameters"].encode()) for row in self._run("fits_newest", limit=limit)]
 
     def _same_person(self, customer_id: str) -> list[str]:
         links: set[Link] = set()

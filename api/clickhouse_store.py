@@ -8,12 +8,16 @@ the command that creates it; a query that the engine refuses for another reason 
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, date, datetime, timedelta
 from math import ceil
 from typing import Any, Final
 
 from api import report_days
 from api.clickhouse_analytics import ClickHouseAnalytics
+from api.clickhouse_live import ClickHouseLive
+from api.clickhouse_runs import ClickHouseRuns
+from api.metrics import Metrics
 from api.report_days import Asked
 from api.store import (
     FX_MAX_AGE_DAYS,
@@ -42,20 +46,22 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-class ClickHouseStore(ClickHouseAnalytics):
+class ClickHouseStore(ClickHouseAnalytics, ClickHouseRuns, ClickHouseLive):
     """Reads the active run of one database."""
 
-    def __init__(self, settings: ClickHouseSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: ClickHouseSettings, metrics: Metrics | None = None) -> None:
+        self._settings, self._metrics = settings, metrics or Metrics()
         self._lock = threading.Lock()
         self._client: Any = None  # its type belongs to the room that makes it
 
     @classmethod
-    def from_environment(cls, *, timeout_s: float, workspace: str = "default") -> ClickHouseStore:
+    def from_environment(
+        cls, *, timeout_s: float, workspace: str = "default", metrics: Metrics | None = None
+    ) -> ClickHouseStore:
         """The workspace's database at the address that ``CLICKHOUSE_*`` names; no query outlives ``timeout_s``."""
         settings = ClickHouseSettings().of_workspace(workspace)
         bound = max(1, min(settings.send_receive_timeout_s, ceil(timeout_s)))
-        return cls(settings.model_copy(update={"send_receive_timeout_s": bound}))
+        return cls(settings.model_copy(update={"send_receive_timeout_s": bound}), metrics)
 
     def ping(self) -> None:
         """Return when the engine answers and its tables are there."""
@@ -178,14 +184,20 @@ class ClickHouseStore(ClickHouseAnalytics):
 
     def _run(self, query: str, **bound: Any) -> list[dict[str, Any]]:
         client = self._connected()
+        began, result = time.perf_counter(), "failed"
         try:
-            return queries.run(client, query, **bound)
+            found = queries.run(client, query, **bound)
         except SinkUnavailable as error:
             raise Unavailable(_NAME, "it cannot be reached or has no room for the query now") from error
         except StoreError as error:
             if "attribution migrate" in str(error):
                 raise Unavailable(_NAME, "its tables are missing or old; run: attribution migrate") from error
             raise
+        else:
+            result = "ok"
+            return found
+        finally:
+            self._metrics.observe("attribution_api_query_seconds", time.perf_counter() - began, query, result)
 
 
 def state_of(found: standing.Standing) -> State:

@@ -42,6 +42,7 @@ TAGS: Final = [
     {"name": "analytics", "description": "Channel performance and customer journeys."},
     {"name": "data", "description": "Freshness and completeness."},
     {"name": "collector", "description": "For SDKs of Segment, RudderStack and GA4."},
+    {"name": "runs", "description": "Sets of results, one of which is shown."},
     {"name": "auth", "description": "Sessions, tokens and keys."},
     {"name": "health", "description": "For load balancers and people who wonder."},
 ]

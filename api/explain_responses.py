@@ -138,6 +138,7 @@ class Explanation(BaseModel):
             "history": [example_of(Revision)],
             "config": {"lookback_us": 7776000000000, "models": ["linear"]},
             "config_hash": "9f2c41aa07be",
+            "model_version": "0f3a9c2e11d45b60",
             "meta": META_EXAMPLE,
         }
     )
@@ -160,4 +161,5 @@ class Explanation(BaseModel):
     history: list[Revision] = Field(description="Rows still held, by `rev`; replaced ones go when the engine merges.")
     config: dict[str, Any] = Field(description="Parameters of the run; durations in microseconds.")
     config_hash: str
+    model_version: str | None = Field(None, description="The fit behind `data_driven`; null: none counts.")
     meta: Meta

@@ -76,7 +76,7 @@ def _explain(
     facts = read(conversion_id)
     if facts is None:
         return None
-    found = core.explain(conversion_id, facts.touches, facts.events, facts.config)
+    found = core.explain(conversion_id, facts.touches, facts.events, facts.config, facts.timeline)
     return None if found is None else _answer(facts, found, freshness(meta, now, currency=found.conversion.currency))
 
 
@@ -131,6 +131,7 @@ def _answer(facts: ConversionFacts, found: core.Explanation, meta: responses.Met
         ],
         config=facts.config.as_dict(),
         config_hash=facts.config_hash,
+        model_version=found.credits.model_version or None,
         meta=meta,
     )
 

@@ -142,6 +142,7 @@ class Gate:
             raise Problem(
                 401, "No credentials. Send a key as Authorization: Bearer id.secret, or sign in.", headers=_CHALLENGE
             )
+        scope["state"]["credential"] = credential  # an answer without an end asks again whether it holds
         caller = await self._recognised.holder(credential)
         if caller is None:
             await self._throttle.refused(_address(scope))

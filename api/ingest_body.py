@@ -14,7 +14,7 @@ from api.errors import Problem, invalid, shown
 from schemas.lines import Line, csv_rows, loads
 
 _JSON: Final = "application/json"
-_NDJSON: Final = frozenset(
+NDJSON: Final = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"}
 )
 _CSV: Final = "text/csv"
@@ -55,7 +55,7 @@ def unpacked(body: bytes, encoding: str, limit: int) -> bytes:
 
 def raw_lines(body: bytes, content_type: str) -> list[tuple[int, bytes]] | None:
     """Lines of NDJSON that are not blank, with their numbers from 1; ``None`` for another type."""
-    if content_type.partition(";")[0].strip().lower() not in _NDJSON:
+    if content_type.partition(";")[0].strip().lower() not in NDJSON:
         return None
     return [(number, raw) for number, raw in enumerate(body.split(b"\n"), 1) if raw.strip()]
 

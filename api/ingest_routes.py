@@ -41,6 +41,7 @@ _PATHS: Final[dict[str, EventKind]] = {
     "spend": "spend",
     "identities": "identity",
 }
+_TOPICS: Final = {kind: f"attribution.{name}" for name, kind in _PATHS.items()}
 PREFIX: Final = "/api/v1/data"
 #: Paths that take the larger bodies.
 BULK_PATHS: Final = frozenset(f"{PREFIX}/{name}" for name in _PATHS)
@@ -138,6 +139,8 @@ async def _ingest(kind: EventKind, body: bytes, request: Request, services: Serv
     )
     sent, taken = await services.intake(read)
     errors = [_rejected(e) for e in taken.errors]
+    count = partial(services.metrics.add, "attribution_api_intake_events_total", _TOPICS[kind])
+    count("rejected", by=len(errors))
     if not sent:
         raise invalid("body", None, "holds no events; send at least one")
     if not taken.records:
@@ -152,6 +155,8 @@ async def _ingest(kind: EventKind, body: bytes, request: Request, services: Serv
             ],
         )
     failed = await services.write(taken.records)
+    count("accepted", by=len(taken.records) - len(failed))
+    count("unconfirmed", by=len(failed))
     if failed:
         raise _unconfirmed(failed, taken.indices, len(errors))
     answer = Ingested(sent=sent, accepted=len(taken.records), rejected=len(errors), errors=errors)

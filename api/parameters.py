@@ -64,6 +64,7 @@ _WORDS: Final = {
     403: "The credentials do not allow this.",
     404: "Nothing is at this path.",
     406: "None of the accepted media types can be given.",
+    409: "The state of things forbids it; `detail` says what to do.",
     413: "The body is too large.",
     415: "The body is of a type that this path does not read.",
     422: "Input that cannot be used; `errors` names each field, its value and the reason.",

@@ -18,6 +18,11 @@ def amount(micros: int) -> float:
     return micros / 1_000_000
 
 
+def iso(at: datetime) -> str:
+    """A UTC time as answers write it."""
+    return at.isoformat().replace("+00:00", "Z")
+
+
 def example(value: Any) -> ConfigDict:
     """Model configuration: frozen, with one example in the schema."""
     return ConfigDict(frozen=True, json_schema_extra={"example": value})

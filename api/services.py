@@ -16,12 +16,17 @@ import anyio.to_thread
 from fastapi import Depends, Request
 
 from accounts.workspaces import DEFAULT
+from api.live_hub import LiveHub
+from api.live_store import Inserted, LiveRow, Position
+from api.metrics import Metrics
 from api.offsets import OffsetReader
 from api.producer import EventProducer, OutRecord
 from api.reads import Joined, Kept
+from api.run_store import GapCheck
 from api.settings import ApiSettings
-from api.store import Meta, Standing, State, Store
+from api.store import Meta, Standing, State, Store, Unavailable
 from attribution.channels import ChannelRules
+from clickhouse.run import Run
 from collector.names import Names
 from schemas.topics import topic_in
 
@@ -39,6 +44,8 @@ class Services:
         producer: where events are written.
         channel_rules: how the workers derive channels.
         workspace: whose topics events go to.
+        metrics: where events are counted.
+        gap_check: what refuses a promotion that would leave a gap; None: nobody here can know.
         now: the clock.
         monotonic: the clock of durations, seconds.
     """
@@ -52,16 +59,27 @@ class Services:
         producer: EventProducer,
         channel_rules: ChannelRules,
         workspace: str = "default",
+        metrics: Metrics | None = None,
+        gap_check: GapCheck | None = None,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
         self.producer, self.channel_rules, self._workspace = producer, channel_rules, workspace
         self.event_names = Names.of(settings.conversion_events, settings.touch_events)
+        self._gap_check, self.metrics = gap_check, metrics or Metrics()
         # their own threads: an intake waits for Kafka, and reads must not wait for it
         self._intake_threads = anyio.CapacityLimiter(settings.intake_threads)
         self.settings, self.store, self.offsets, self.now = settings, store, offsets, now
         self._threads = anyio.CapacityLimiter(settings.query_threads)
         self._standing: Joined[Standing] = Joined(lambda: self.call(store.standing))
+        self.live = LiveHub(
+            self._inserted,
+            self.inserted_rows,
+            poll_s=settings.stream_poll_s,
+            overlap_s=settings.stream_overlap_s,
+            kept=settings.stream_kept,
+            monotonic=monotonic,
+        )
         self._kept = Kept(keep_s=settings.report_keep_s, monotonic=monotonic)
 
     async def meta(self) -> Meta:
@@ -87,6 +105,26 @@ class Services:
     def topic_named(self, topic: str) -> str:
         """The workspace's name of a topic."""
         return topic_in(self._workspace, topic)
+
+    async def _inserted(self, from_us: int, overlap_us: int) -> Inserted:
+        return await self.call(self.store.inserted, from_us, overlap_us)
+
+    async def inserted_rows(
+        self, run_id: int, stamps: list[int], from_us: int, after: Position, limit: int
+    ) -> list[LiveRow]:
+        """See ``LiveStore.inserted_rows``."""
+        return await self.call(self.store.inserted_rows, run_id, stamps, from_us, after, limit)
+
+    def refuse_gap(self, active: Run, run: Run) -> None:
+        """See ``run_store.GapCheck``. Blocks.
+
+        Raises:
+            RunError: there would be a gap.
+            Unavailable: that cannot be found out.
+        """
+        if self._gap_check is None:
+            raise Unavailable("kafka", "how far the workers are is not known to this process; use the command")
+        self._gap_check(self._workspace, active, run)
 
     async def report(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[Meta, T]:
         """A report over rollups with what it stands on: ``read`` is a method of the store, its arguments are hashable.

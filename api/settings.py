@@ -47,6 +47,13 @@ EXAMPLES: Final = {
     "ATTRIBUTION_API_QUOTA": "10000000/day",
     "ATTRIBUTION_API_RATE_STORAGE": "memory://",
     "ATTRIBUTION_API_MAX_CONCURRENT": "64",
+    "ATTRIBUTION_API_STREAM_POLL_S": "0.5",
+    "ATTRIBUTION_API_STREAM_OVERLAP_S": "10",
+    "ATTRIBUTION_API_STREAM_HEARTBEAT_S": "15",
+    "ATTRIBUTION_API_STREAM_SEND_TIMEOUT_S": "30",
+    "ATTRIBUTION_API_STREAM_QUEUE": "5000",
+    "ATTRIBUTION_API_STREAM_KEPT": "10000",
+    "ATTRIBUTION_API_STREAMS_PER_CALLER": "8",
     "ATTRIBUTION_REPORTING_CURRENCY": "USD",
     "ATTRIBUTION_FX_MAX_AGE_DAYS": "7",
     "ATTRIBUTION_DEFAULT_MODELS": "first_touch,last_touch,linear",
@@ -106,6 +113,13 @@ class ApiSettings(BaseSettings):
     rate_limit: str = "1000/second"
     quota: str = ""
     rate_storage: str = Field(default="memory://", pattern="^(memory|rediss?|redis\\+sentinel|redis\\+cluster)://")
+    stream_poll_s: float = Field(default=0.5, gt=0, le=60)
+    stream_overlap_s: float = Field(default=10.0, gt=0, le=3_600)
+    stream_heartbeat_s: float = Field(default=15.0, gt=0, le=300)
+    stream_send_timeout_s: float = Field(default=30.0, gt=0, le=600)
+    stream_queue: int = Field(default=5_000, ge=1, le=1_000_000)
+    stream_kept: int = Field(default=10_000, ge=1, le=1_000_000)
+    streams_per_caller: int = Field(default=8, ge=1, le=1_000)
     max_concurrent: int = Field(default=64, ge=1, le=10_000)
     reporting_currency: str = Field(
         default="USD", pattern="^[A-Z]{3}$", validation_alias=AliasChoices("ATTRIBUTION_REPORTING_CURRENCY")

@@ -28,8 +28,11 @@ from api.store import (
     Unavailable,
 )
 from api.testing_analytics import MemoryAnalytics
+from api.testing_live import Feed, MemoryLive
+from api.testing_runs import MemoryRuns, RunList
 from attribution.config import AttributionConfig
 from attribution.types import UNATTRIBUTED
+from datadriven.parameters import Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -62,7 +65,7 @@ def at(us: int) -> datetime:
 
 
 @dataclass(slots=True)
-class MemoryStore(MemoryAnalytics):
+class MemoryStore(MemoryAnalytics, MemoryRuns, MemoryLive):
     """Facts in lists; the answers are computed from them at each call.
 
     ``failure`` is raised by every read while it is set: a dependency that is down.
@@ -77,6 +80,9 @@ class MemoryStore(MemoryAnalytics):
     read: list[Progress] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     config: AttributionConfig = field(default_factory=AttributionConfig)
+    fitted: list[Parameters] = field(default_factory=list)
+    run_list: RunList = field(default_factory=RunList)
+    feed: Feed = field(default_factory=Feed)
     is_closed: bool = False
 
     def add_credits(self, customer_id: str, found: ConversionCredits) -> None:

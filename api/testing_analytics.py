@@ -15,6 +15,7 @@ from attribution.types import ConversionEvent, Touch
 
 if TYPE_CHECKING:
     from api.store import JourneyRow, ResultRow
+    from datadriven.parameters import Parameters
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -28,6 +29,7 @@ class MemoryAnalytics:
     events: dict[str, list[JourneyRow]]
     spend: dict[tuple[date, str, str, str], tuple[int, str]]
     config: AttributionConfig
+    fitted: list[Parameters]
     ping: Callable[[], None]
     _credits: Callable[..., Iterator[Any]]
     _factor: Callable[[date, str, str, int], Fraction | None]
@@ -76,6 +78,11 @@ class MemoryAnalytics:
                 touches = sum(1 for c in some if c.touchpoint_id and c.weight)
                 parts[key(day, channel, campaign)].append(CreditSum(sum(c.weight for c in some), micros, touches))
         return {k: total(some) for k, some in parts.items()}
+
+    def fits(self, limit: int) -> list[Parameters]:
+        """So many of those that a test has put there, the one that counts last first."""
+        self.ping()
+        return sorted(self.fitted, key=lambda fit: (-fit.effective_from_us, fit.version))[:limit]
 
     def conversion_facts(self, conversion_id: str) -> ConversionFacts | None:
         """Everything that explains a conversion; the double holds one row of each."""

@@ -18,10 +18,11 @@ from typing import Final, NamedTuple, Protocol
 
 from attribution.config import AttributionConfig
 from attribution.errors import InvalidParameterError
-from attribution.models.base import LEAD, OPPORTUNITY, Path, Shares, shares
+from attribution.fitted import NO_FITS, Fit, Timeline
+from attribution.models.base import LEAD, OPPORTUNITY, Model, Path, Shares, shares
 from attribution.models.milestones import milestone_times
 from attribution.models.registry import resolve
-from attribution.models.rules import check_custom_weights
+from attribution.models.rules import check_custom_weights, fitted_shares
 from attribution.money import split_micros
 from attribution.types import UNATTRIBUTED, Conversion, ConversionCredits, Touch
 
@@ -35,7 +36,8 @@ class _Plan(NamedTuple):
     """What all paths of one length with the same positions share, model by model.
 
     ``slots[m]`` is the index of model m's shares in ``distinct``: models that agree (short paths, fallbacks)
-    divide the value once. ``timed`` are the models whose shares must be computed for each path.
+    divide the value once. ``timed`` are the models whose shares must be computed for each path, by its times or its
+    channels.
     """
 
     weights: tuple[tuple[float, ...], ...]
@@ -82,7 +84,8 @@ class FixedJourney:
 class Attributor:
     """A configuration made ready to attribute many conversions.
 
-    ``models`` are the ids in the order of the credits: aliases resolved, repetitions dropped.
+    ``models`` are the ids in the order of the credits: aliases resolved, repetitions dropped. ``timeline`` holds the
+    fits of ``data_driven``; it may be replaced by one with more of them at any time.
     """
 
     __slots__ = (
@@ -94,17 +97,22 @@ class Attributor:
         "_lookback_us",
         "_no_fallbacks",
         "_plans",
+        "_reads_fits",
         "_reads_milestones",
         "_scanned",
         "config",
         "models",
+        "timeline",
     )
 
-    def __init__(self, config: AttributionConfig, *, kept_plans: int = _CACHED_PLANS) -> None:
+    def __init__(
+        self, config: AttributionConfig, *, timeline: Timeline = NO_FITS, kept_plans: int = _CACHED_PLANS
+    ) -> None:
         """Check the parameters and resolve the models.
 
         Args:
             config: the parameters.
+            timeline: the fits of ``data_driven``.
             kept_plans: for so many shapes of paths, what does not depend on times and value is kept.
 
         Raises:
@@ -113,11 +121,13 @@ class Attributor:
         _check(config)
         found = tuple(dict.fromkeys(resolve(name) for name in config.models))
         self.config = config
+        self.timeline = timeline
         self.models: tuple[str, ...] = tuple(m.model_id for m in found)
         self._found = found
         self._kept_plans = kept_plans
         self._plans: dict[tuple[int, int | None, int | None, int], _Plan] = {}
         self._reads_milestones = any(m.needs_milestone for m in found)
+        self._reads_fits = any(m.needs_fit for m in found)
         self._scanned: Sequence[Conversion] = ()
         self._found_anchors: Sequence[Conversion] = ()
         self._no_fallbacks = ("",) * len(found)
@@ -153,14 +163,25 @@ class Attributor:
             )
         path = self.path(journey, conversion, touches)
         weights, micros, fallbacks = self._credits(path, value)
-        return ConversionCredits(conversion, rev, models, touches, weights, micros, fallbacks, truncated)
+        version = "" if path.fit is None else path.fit.version
+        return ConversionCredits(conversion, rev, models, touches, weights, micros, fallbacks, truncated, version)
 
     def path(self, journey: JourneyView, conversion: Conversion, touches: tuple[Touch, ...]) -> Path:
         """The eligible touches, at least one, with the places that the models ask for."""
         lead_us, opportunity_us = (
             milestone_times(self._anchors(journey), conversion) if self._reads_milestones else (None, None)
         )
-        return Path(touches, conversion, direct_channels=self._direct, lead_us=lead_us, opportunity_us=opportunity_us)
+        return Path(
+            touches,
+            conversion,
+            direct_channels=self._direct,
+            lead_us=lead_us,
+            opportunity_us=opportunity_us,
+            fit=self._fit(conversion),
+        )
+
+    def _fit(self, conversion: Conversion) -> Fit | None:
+        return self.timeline.at(conversion.at_us) if self._reads_fits else None
 
     def _has_lost_touches(self, touches: Sequence[Touch], conversion: Conversion) -> bool:
         """Whether the window begins before the oldest of the newest touches: those in between were dropped."""
@@ -177,12 +198,18 @@ class Attributor:
             parts = [(0,) * n] * len(plan.distinct)
         if not plan.timed:
             return plan.weights, tuple([parts[i] for i in plan.slots]), plan.fallbacks
-        weights, micros = list(plan.weights), [parts[i] for i in plan.slots]
+        weights, micros, fallbacks = list(plan.weights), [parts[i] for i in plan.slots], plan.fallbacks
         for index in plan.timed:
-            share = shares(self._found[index].numerators(path, self.config))
+            model: Model = self._found[index]
+            if model.needs_fit:
+                numerators, stood_in = fitted_shares(path, self.config)
+                fallbacks = (*fallbacks[:index], stood_in, *fallbacks[index + 1 :])
+            else:
+                numerators = model.numerators(path, self.config)
+            share = shares(numerators)
             weights[index] = share.weights
             micros[index] = split_micros(value, share.numerators, share.total)
-        return tuple(weights), tuple(micros), plan.fallbacks
+        return tuple(weights), tuple(micros), fallbacks
 
     def _plan(self, path: Path, n: int) -> _Plan:
         key = (n, path.lead, path.opportunity, path.last_non_direct)
@@ -205,7 +232,7 @@ class Attributor:
             rule = resolve(fallback) if fallback else model
             fallbacks.append(fallback)
             share = nothing
-            if rule.reads_times and len(path) > 1:
+            if model.needs_fit or (rule.reads_times and len(path) > 1):
                 timed.append(index)
             else:
                 share = shares(rule.numerators(path, self.config))

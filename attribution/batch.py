@@ -18,10 +18,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from attribution.errors import DuplicateConversionError, UnknownModelError
+from attribution.models.base import Path
 from attribution.types import UNATTRIBUTED, Conversion, ConversionCredits, ConversionEvent, Touch
 
 if TYPE_CHECKING:
     from attribution.config import AttributionConfig
+    from attribution.fitted import Fit
     from attribution.identity import Link
 
 #: What a model may look at: touches, position of lead and opportunity touch, configuration.
@@ -33,6 +35,7 @@ def attribute_all(
     events: Iterable[tuple[str, ConversionEvent]],
     config: AttributionConfig,
     links: Iterable[Link] = (),
+    fits: Iterable[Fit] = (),
 ) -> dict[str, ConversionCredits]:
     """Credits of every conversion in a list of events, by conversion id, cancelled ones included.
 
@@ -41,14 +44,16 @@ def attribute_all(
         events: (customer id, conversion or correction), in any order; likewise.
         config: parameters; the bounds of a stored journey do not apply.
         links: which customer ids are one person.
+        fits: of the data-driven model.
 
     Raises:
         DuplicateConversionError: two customers have a conversion with the same id.
         UnknownModelError: a model of the configuration has no rule here.
     """
+    known_fits = list(fits)
     for name in config.models:
-        if name not in _RULES:
-            raise UnknownModelError(name, _RULES)
+        if name not in {*_RULES, "data_driven"}:
+            raise UnknownModelError(name, [*_RULES, "data_driven"])
     survivors = survivors_of(links)
     touches_of: dict[str, dict[str, Touch]] = {}
     events_of: dict[str, dict[str, ConversionEvent]] = {}
@@ -69,7 +74,9 @@ def attribute_all(
                     f"{customer_id!r}; order ids must be unique among all customers"
                 )
             rev = len(mine) + len(known)
-            result[conversion.conversion_id] = _credits(list(mine.values()), conversions, conversion, rev, config)
+            result[conversion.conversion_id] = _credits(
+                list(mine.values()), conversions, conversion, rev, config, known_fits
+            )
     return result
 
 
@@ -154,7 +161,12 @@ def _group_of(event: ConversionEvent, events: list[ConversionEvent]) -> tuple[st
 
 
 def _credits(
-    touches: list[Touch], conversions: list[Conversion], conversion: Conversion, rev: int, config: AttributionConfig
+    touches: list[Touch],
+    conversions: list[Conversion],
+    conversion: Conversion,
+    rev: int,
+    config: AttributionConfig,
+    fits: list[Fit],
 ) -> ConversionCredits:
     names = config.models
     if not conversion.is_live:
@@ -167,17 +179,38 @@ def _credits(
         return ConversionCredits(conversion, rev, names, (alone,), ((1.0,),) * len(names), micros, ("",) * len(names))
     lead, opportunity = _anchors(path, earlier)
     weights, amounts, fallbacks = [], [], []
+    fit = _fit(conversion, fits if "data_driven" in names else [])
     for name in names:
-        rule, fallback = _RULES[name], ""
+        rule, fallback = _RULES.get(name, _RULES["linear"]), ""
         if name in {"w_shaped", "full_path"} and lead is None and opportunity is None:
             rule, fallback = _u_shaped, "u_shaped"
         shares = rule(path, lead, opportunity, config)
+        if name == "data_driven" and fit is not None:
+            numerators, fallback = fit.rule.shares(Path(tuple(path), conversion, fit=fit), config)
+            shares = [Fraction(n) for n in numerators]
+        elif name == "data_driven":
+            fallback = "linear"
         total = sum(shares)
         shares = [s / total for s in shares]
         weights.append(tuple(float(s) for s in shares))
         amounts.append(_largest_remainder(conversion.value_micros, shares))
         fallbacks.append(fallback)
-    return ConversionCredits(conversion, rev, names, tuple(path), tuple(weights), tuple(amounts), tuple(fallbacks))
+    return ConversionCredits(
+        conversion,
+        rev,
+        names,
+        tuple(path),
+        tuple(weights),
+        tuple(amounts),
+        tuple(fallbacks),
+        model_version="" if fit is None else fit.version,
+    )
+
+
+def _fit(conversion: Conversion, fits: list[Fit]) -> Fit | None:
+    """The newest fit that was in force at the conversion."""
+    in_force = [fit for fit in fits if fit.effective_from_us <= conversion.at_us]
+    return max(in_force, key=lambda fit: (fit.effective_from_us, fit.version), default=None)
 
 
 def _order(conversion: Conversion) -> tuple[int, str]:

@@ -16,6 +16,7 @@ from typing import Final, Literal, TypeAlias
 from attribution.attribute import Attributor, JourneyView
 from attribution.config import DAY_US, AttributionConfig
 from attribution.conversions import conversion_keys, current
+from attribution.fitted import NO_FITS, Timeline
 from attribution.models.base import Path
 from attribution.models.registry import resolve
 from attribution.recompute import states
@@ -84,7 +85,11 @@ class Explanation:
 
 
 def explain(
-    conversion_id: str, touches: Sequence[Touch], events: Sequence[ConversionEvent], config: AttributionConfig
+    conversion_id: str,
+    touches: Sequence[Touch],
+    events: Sequence[ConversionEvent],
+    config: AttributionConfig,
+    timeline: Timeline = NO_FITS,
 ) -> Explanation | None:
     """Explain one conversion of a customer; None if no event speaks of it.
 
@@ -93,11 +98,12 @@ def explain(
         touches: every touch that was received, in any order, duplicates welcome.
         events: every conversion and correction.
         config: the parameters.
+        timeline: the fits of ``data_driven``.
 
     Raises:
         InvalidParameterError: a parameter cannot be used.
     """
-    attributor = Attributor(config)
+    attributor = Attributor(config, timeline=timeline)
     found: Explanation | None = None
     for journey, conversion in states(touches, events, config):
         if conversion.conversion_id == conversion_id:
@@ -207,5 +213,8 @@ def _numbers(model_id: str, path: Path, i: int, weight: Fraction, config: Attrib
     if model_id == "time_decay":
         age_days = (path.touches[-1][0] - path.touches[i][0]) / DAY_US
         return f"2^(-{age_days:.6g} d / {config.half_life_us / DAY_US:.6g} d) / sum = {shown}"
+    if model_id == "data_driven":
+        effects = resolve(model_id).numerators(path, config)
+        return f"{effects[i]} / {sum(effects)} = {shown}"
     exact = str(weight)
     return exact if len(exact) <= _SHOWN_DIGITS else shown

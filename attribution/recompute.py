@@ -15,6 +15,7 @@ from typing import Final
 
 from attribution.attribute import Attributor
 from attribution.config import AttributionConfig
+from attribution.fitted import NO_FITS, Timeline
 from attribution.journey import Journey
 from attribution.types import Conversion, ConversionCredits, ConversionEvent, Touch
 
@@ -22,14 +23,14 @@ _UNBOUNDED: Final = 1 << 60
 
 
 def recomputer(
-    config: AttributionConfig,
+    config: AttributionConfig, timeline: Timeline = NO_FITS
 ) -> Callable[[Sequence[Touch], Sequence[ConversionEvent]], list[ConversionCredits]]:
     """A function from the events of one customer, in any order, to the credits of all conversions, cancelled ones too.
 
     Raises:
         InvalidParameterError: a parameter of ``config`` cannot be used.
     """
-    attribute = Attributor(config).attribute
+    attribute = Attributor(config, timeline=timeline).attribute
 
     def recompute(touches: Sequence[Touch], events: Sequence[ConversionEvent]) -> list[ConversionCredits]:
         newest: dict[tuple[str, int], ConversionCredits] = {}

@@ -71,7 +71,7 @@ class ConversionCredits:
     ``unattributed`` pseudo touch ``(conversion.at_us, "", UNATTRIBUTED, "")``.
     For a conversion that is not live ``touches``, ``weights`` and ``micros`` are empty.
     ``fallbacks[m]`` names the model that stood in (``""``: none); ``truncated``: touches in the window may have been
-    dropped.
+    dropped. ``model_version`` is that of the fit behind ``data_driven`` (``""``: none).
     """
 
     conversion: Conversion
@@ -82,3 +82,4 @@ class ConversionCredits:
     micros: tuple[tuple[int, ...], ...]
     fallbacks: tuple[str, ...]
     truncated: bool = False
+    model_version: str = ""

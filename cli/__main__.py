@@ -26,6 +26,8 @@ MODULES: Final = (
     "user",
     "workspace",
     "audit",
+    "train",
+    "score",
     "login",
     "report",
     "customers",

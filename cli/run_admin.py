@@ -6,12 +6,14 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from api.store import Unavailable
 from cli.folder_lock import folder_lock
 from cli.replay_topics import own_topics, shared_topics
 from cli.run_settings import fed_run
 from clickhouse.errors import RunError
 from stream_app.group_offsets import GroupOffsets, forget_group
 from stream_app.settings import WorkerSettings
+from stream_app.topics import TopicError
 
 if TYPE_CHECKING:
     from clickhouse.run import Run
@@ -30,15 +32,19 @@ def latest(runs: Runs, name: str) -> Run:
     return runs.get(name)
 
 
-def refuse_gap(runs: Runs, run: Run) -> None:
+def refuse_gap(active: Run, run: Run, base: WorkerSettings) -> None:
     """Replays write no raw facts: the workers must not change to a run that is ahead of the one that they feed.
+
+    Args:
+        active: the run that is shown.
+        run: the one to be shown.
+        base: the worker of the environment.
 
     Raises:
         RunError: it is ahead.
         TopicError: Kafka does not answer.
     """
-    base = WorkerSettings()
-    fed = fed_run(runs, base)
+    fed = fed_run(active, base)
     if not run.group_id or run.run_id == (fed.run_id if fed else base.run_id):
         return
     servers, group = base.bootstrap_servers, fed.group_id if fed else base.group_id
@@ -53,6 +59,20 @@ def refuse_gap(runs: Runs, run: Run) -> None:
             f"tables touchpoints, conversions and spend. Start the workers of that group, wait until they have caught "
             f"up, then promote again"
         )
+
+
+def refuse_gap_in(workspace: str, active: Run, run: Run) -> None:
+    """``refuse_gap`` in a workspace, with the API's own words for a broker that does not answer.
+
+    Raises:
+        RunError: the run is ahead.
+        Unavailable: Kafka does not answer.
+    """
+    base = WorkerSettings.model_validate({"ATTRIBUTION_WORKSPACE": workspace})
+    try:
+        refuse_gap(active, run, base)
+    except TopicError as error:
+        raise Unavailable("kafka", "it does not say how far the workers are") from error
 
 
 def forget(run: Run, data_dir: Path) -> None:

@@ -10,7 +10,6 @@ from attribution.config import DAY_US, AttributionConfig
 
 if TYPE_CHECKING:
     from clickhouse.run import Run
-    from clickhouse.runs import Runs
     from stream_app.settings import WorkerSettings
 
 #: Field of ``AttributionConfig`` -> setting of a worker; durations are microseconds there and days here.
@@ -74,10 +73,9 @@ def settings_of(run: Run, base: WorkerSettings) -> WorkerSettings:
     return settings
 
 
-def fed_run(runs: Runs, base: WorkerSettings) -> Run | None:
+def fed_run(active: Run, base: WorkerSettings) -> Run | None:
     """The run that a worker of the active run works for; None: the one that the environment describes.
 
     A run that nobody can feed is shown as it is; meanwhile the run of the environment goes on, so that facts are kept.
     """
-    active = runs.active()
     return active if active.has_feeder and active.group_id and active.run_id != base.run_id else None

@@ -66,16 +66,17 @@ def promote(
 ) -> None:
     """Show another run, from one moment to the next; going back is the same command with the other name."""
     from cli.run_admin import refuse_gap
+    from stream_app.settings import WorkerSettings
 
     def asked(runs: Runs) -> str:
         run, active = runs.get(name), runs.active()
         if run.run_id == active.run_id:
             return f"run {name} is shown already"
         if run.status == "complete" and run.has_feeder:
-            refuse_gap(runs, run)
-        runs.refuse_to_show(run, frozen=frozen)
+            refuse_gap(active, run, WorkerSettings())
+        run.refuse_to_show(frozen=frozen)
         runs.build_sums()
-        runs.promote(run, frozen=frozen)
+        runs.promote(run, frozen=frozen, expected=active.run_id)
         back = f"back: attribution runs promote {active.name}{'' if active.has_feeder else ' --frozen'}"
         if run.has_feeder:
             return f"run {name} is shown now; workers of `attribution worker --run active` change to it. {back}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
         from api.settings import LOOPBACK, ApiSettings, SettingsError, explain, load_settings
         from attribution.channels import ChannelRulesError
         from cli.local_key import open_with_local_key
+        from cli.run_admin import refuse_gap_in
 
         try:
             settings = load_settings()
@@ -40,7 +41,7 @@ def register(app: typer.Typer) -> None:
                 settings.model_dump() | {name: value for name, value in given.items() if value is not None}
             )
             accounts = None if settings.insecure_dev else open_with_local_key()
-            application = create_app(settings, accounts=accounts)
+            application = create_app(settings, accounts=accounts, gap_check=refuse_gap_in)
         except AccountError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from None
@@ -56,7 +57,15 @@ def register(app: typer.Typer) -> None:
                 "front (deploy/nginx/nginx.conf) and name it in ATTRIBUTION_API_TRUSTED_PROXIES",
                 err=True,
             )
-        server = uvicorn.Server(
+
+        class Server(uvicorn.Server):
+            """Ends the live streams first: waiting for requests to end would wait for them."""
+
+            async def shutdown(self, *args: Any, **kwargs: Any) -> None:
+                application.state.streams.stop()
+                await super().shutdown(*args, **kwargs)
+
+        server = Server(
             uvicorn.Config(
                 application,
                 host=settings.host,

@@ -85,10 +85,10 @@ def _for_run(name: str, base: WorkerSettings, clickhouse: ClickHouseSettings) ->
     if not name:
         return base, None
     runs = Runs(connect(clickhouse))
-    found = fed_run(runs, base) if name == "active" else runs.get(name)
+    found = fed_run(runs.active(), base) if name == "active" else runs.get(name)
     follower = None
     if name == "active":
-        follower = Follower(lambda: _id(fed_run(runs, base), base), _id(found, base))
+        follower = Follower(lambda: _id(fed_run(runs.active(), base), base), _id(found, base))
     if found is None or found.run_id == base.run_id:
         return base, follower
     if not found.group_id:

@@ -7,6 +7,7 @@ StoreError
  ├─ MigrationError       the database and the migration files do not fit together
  ├─ BaseMismatch         exchange rates against another base than those that are there
  ├─ RunError             a run is not there, or is not in a state for what was asked
+ │   └─ RunChanged       another run is shown than was expected
  └─ LockHeld             another process is doing the same work
 """
 
@@ -83,6 +84,13 @@ class BaseMismatch(StoreError):  # noqa: N818 - a state of the table, not a faul
 
 class RunError(StoreError):
     """A run is not there, or is not in a state for what was asked; the message has the way out."""
+
+
+class RunChanged(RunError):  # noqa: N818 - a state, like its siblings
+    """Another run is shown by now than the one that was expected; nothing was changed."""
+
+    def __init__(self, expected: int, name: str, run_id: int) -> None:
+        super().__init__(f"run {name} ({run_id}) is shown by now, not {expected}; look again before you decide")
 
 
 class LockHeld(StoreError):  # noqa: N818 - a state, not a fault

@@ -37,6 +37,27 @@ class Run:
         """Whether a worker can go on where the run ends: it was made from the topics, and of all conversions."""
         return self.source == "topics" and not any(self.window)
 
+    def refuse_to_show(self, *, frozen: bool) -> None:
+        """Whether it may be promoted.
+
+        Args:
+            frozen: take a run that no worker can keep up to date.
+
+        Raises:
+            RunError: it is not complete, or nobody could feed it and ``frozen`` was not said.
+        """
+        if self.status != "complete":
+            raise RunError(
+                f"run {self.name} is {self.status}, only a complete run can be promoted: "
+                f"finish it by the `attribution replay` command that began it"
+            )
+        if not self.has_feeder and not frozen:
+            made = "from the facts" if self.source != "topics" else "of a part of the time (--from, --to)"
+            raise RunError(
+                f"run {self.name} was made {made}: no worker can add new conversions to it. "
+                f"Give --frozen to show it as it is, or replay from the topics without --from and --to"
+            )
+
     def refuse_if_active(self) -> None:
         """For what must not happen to the run that is shown.
 

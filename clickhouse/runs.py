@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from clickhouse import queries, rows
-from clickhouse.errors import LockHeld, RunError
+from clickhouse.errors import LockHeld, RunChanged, RunError
 from clickhouse.locks import table_lock
 from clickhouse.rollups import LOCK as ROLLUP_LOCK
 from clickhouse.rollups import Roller
@@ -101,32 +101,43 @@ class Runs:
         )
         self._writer.write({"runs": table})
 
-    def promote(self, run: Run, *, frozen: bool = False) -> None:
-        """Shows ``run`` from now on: one insert, seen by the next query. Arguments and errors of ``refuse_to_show``."""
-        self.refuse_to_show(run, frozen=frozen)
-        queries.execute(self._client, "runs_promote", run_id=run.run_id)
+    def promote(self, run: Run, *, frozen: bool = False, expected: int | None = None) -> bool:
+        """Shows ``run`` from now on: one insert, seen by the next query.
 
-    @staticmethod
-    def refuse_to_show(run: Run, *, frozen: bool) -> None:
-        """Whether ``run`` may be promoted.
+        Raises what ``Run.refuse_to_show`` does, as well.
 
         Args:
             run: which one.
             frozen: take a run that no worker can keep up to date.
+            expected: id of the run that must still be shown; None: any.
+
+        Returns:
+            Whether that changed anything.
 
         Raises:
-            RunError: it is not complete, or nobody could feed it and ``frozen`` was not said.
+            RunChanged: another one is shown.
+            LockHeld: runs are being made or promoted for too long.
         """
-        if run.status != "complete":
-            raise RunError(
-                f"run {run.name} is {run.status}, only a complete run can be promoted: "
-                f"finish it by the `attribution replay` command that began it"
-            )
-        if not run.has_feeder and not frozen:
-            raise RunError(
-                f"run {run.name} was made {_cannot_be_fed(run)}: no worker can add new conversions to it. "
-                f"Give --frozen to show it as it is, or replay from the topics without --from and --to"
-            )
+        with table_lock(self._client, _LOCK, stale_after_s=_STALE_AFTER_S, wait_s=10.0):
+            active = self.active()
+            if active.run_id == run.run_id:
+                return False
+            if expected not in (None, active.run_id):
+                raise RunChanged(expected or 0, active.name, active.run_id)
+            self.get_id(run.run_id).refuse_to_show(frozen=frozen)
+            queries.execute(self._client, "runs_promote", run_id=run.run_id)
+        return True
+
+    def get_id(self, run_id: int) -> Run:
+        """The run of this id, as it is now.
+
+        Raises:
+            RunError: there is none.
+        """
+        found = next((r for r in self.every() if r.run_id == run_id), None)
+        if found is None:
+            raise RunError(f"run {run_id} does not exist")
+        return found
 
     def drop(self, run: Run) -> None:
         """Removes all rows of ``run``; what is left is its entry, as dropped. Doing it twice is the same as once.
@@ -180,7 +191,3 @@ class Runs:
             queries.run(self._client, "runs_compare_channels", **bound),
             queries.run(self._client, "runs_compare_conversions", **bound, limit=limit),
         )
-
-
-def _cannot_be_fed(run: Run) -> str:
-    return "from the facts" if run.source != "topics" else "of a part of the time (--from, --to)"

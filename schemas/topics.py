@@ -19,7 +19,7 @@ from schemas.events import EventKind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TopicKind: TypeAlias = EventKind | Literal["dead_letter"]
+TopicKind: TypeAlias = EventKind | Literal["dead_letter", "model"]
 
 #: Topics whose record key is the customer id; they need one partition count, so that a customer has one worker.
 CUSTOMER_KINDS: Final[tuple[EventKind, ...]] = ("touchpoint", "conversion", "identity", "erasure")

@@ -10,6 +10,7 @@ import faust
 from faust.types import StreamT
 from yarl import URL
 
+from attribution.fitted import NO_FITS, Timeline
 from schemas.channel_rules import load_channel_rules
 from schemas.codec import Codec, EventKind, LocalSchemas, RegistrySchemas
 from stream_app.dead_letter_limits import LimitGuard
@@ -45,6 +46,7 @@ def create_app(
     fail_stop: Callable[[BaseException], None],
     clock_us: Callable[[], int],
     erased: Collection[bytes] = (),
+    timeline: Callable[[], Timeline] = lambda: NO_FITS,
     beat: Callable[[str], None] = lambda _: None,
 ) -> AttributionApp:
     """Build a worker's application; nothing is opened or connected before it starts.
@@ -55,6 +57,7 @@ def create_app(
         fail_stop: ends the process without committing.
         clock_us: wall clock, microseconds.
         erased: digests of customers to forget that the state may not know.
+        timeline: the fits of the data-driven model that are known now.
         beat: told of every sign of life, from any thread.
     """
     url = URL(f"kafka://{settings.bootstrap_servers.replace(',', ';kafka://')}")
@@ -101,7 +104,7 @@ def create_app(
         write_mb=settings.state_write_mb,
     )
     app.tables.add(app.journeys)
-    app.pipeline = _pipeline(app, settings, write_rows, clock_us, erased)
+    app.pipeline = _pipeline(app, settings, write_rows, clock_us, erased, timeline)
 
     @app.agent(events, name="attribute")
     async def attribute(epochs: StreamT[Epoch]) -> None:
@@ -120,6 +123,7 @@ def _pipeline(
     write_rows: Callable[[Batch], None],
     clock_us: Callable[[], int],
     erased: Collection[bytes],
+    timeline: Callable[[], Timeline],
 ) -> Pipeline:
     dead_letters: list[DeadLetters] = []
     handovers: list[HandoverWriter] = []
@@ -164,7 +168,7 @@ def _pipeline(
     suppression = Suppression(settings.erasure_secret.get_secret_value().encode(), erased)
     return Pipeline(
         sources=sources,
-        journeys=JourneyStep(settings.attribution_config(), sources, suppression),
+        journeys=JourneyStep(settings.attribution_config(), sources, suppression, timeline=timeline),
         state=state,
         consumer=consumer,
         write_dead_letters=write_dead_letters,

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from attribution.attribute import Attributor
 from attribution.config import AttributionConfig
+from attribution.fitted import NO_FITS, Timeline
 from attribution.identity import Link, resolve_links
 from attribution.journey import Journey
 from attribution.journey_bytes import append_touches
@@ -86,9 +87,17 @@ class _Reader:
 class JourneyStep:
     """Applies the events of one partition to its journeys."""
 
-    def __init__(self, config: AttributionConfig, sources: Sources, suppression: Suppression) -> None:
+    def __init__(
+        self,
+        config: AttributionConfig,
+        sources: Sources,
+        suppression: Suppression,
+        *,
+        timeline: Callable[[], Timeline] = lambda: NO_FITS,
+    ) -> None:
         self._config, self._sources, self._suppression = config, sources, suppression
-        self._attribute = Attributor(config).attribute
+        self._timeline, self._attributor = timeline, Attributor(config)
+        self._attribute = self._attributor.attribute
 
     def is_erased(self, state: ReadableState) -> Callable[[str], bool]:
         """Whether a customer of this partition asked to be forgotten."""
@@ -102,6 +111,7 @@ class JourneyStep:
             state: its journeys.
             newer: journeys that are computed and not in ``state`` yet.
         """
+        self._attributor.timeline = self._timeline()
         result = PartitionResult(events)
         reader = _Reader(state, newer, result.journeys)
         refusals = Refusals()

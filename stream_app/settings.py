@@ -39,6 +39,7 @@ class WorkerSettings(BaseSettings):
     spend_topic: str = Field("attribution.spend", alias="ATTRIBUTION_SPEND_TOPIC")
     identities_topic: str = Field("attribution.identities", alias="ATTRIBUTION_IDENTITIES_TOPIC")
     erasures_topic: str = Field("attribution.erasures", alias="ATTRIBUTION_ERASURES_TOPIC")
+    models_topic: str = Field("attribution.models", alias="ATTRIBUTION_MODELS_TOPIC")
     dead_letter_topic: str = Field("attribution.dead_letter", alias="ATTRIBUTION_DEAD_LETTER_TOPIC")
     dead_letter_max_ratio: float = Field(0.5, alias="ATTRIBUTION_DEAD_LETTER_MAX_RATIO", ge=0, le=1, examples=[0.5])
     dead_letter_window: int = Field(5_000, alias="ATTRIBUTION_DEAD_LETTER_WINDOW", ge=20, le=1_000_000, examples=[5000])

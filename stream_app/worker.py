@@ -14,6 +14,8 @@ import faust
 from mode import get_logger
 
 from attribution._compiled import DESCRIPTION
+from attribution.fitted import NO_FITS
+from attribution.models.registry import resolve
 from clickhouse.client import connect
 from clickhouse.erasure import Eraser
 from clickhouse.settings import ClickHouseSettings
@@ -22,6 +24,7 @@ from stream_app import failpoints
 from stream_app.app import create_app
 from stream_app.dead_letter_limits import TooManyInvalidError
 from stream_app.exits import FAIL_STOP, LIMIT_STOP
+from stream_app.fits import FitReader
 from stream_app.lag_probe import has_unread
 from stream_app.readiness import Readiness
 from stream_app.rows import RowWriter
@@ -103,12 +106,14 @@ def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings, *, read
         wait=wait,
     )
     rows.describe_run()
+    fits = _fits(settings)
     app = create_app(
         settings,
         write_rows=rows.write,
         fail_stop=fail_stop,
         clock_us=clock_us,
         erased=rows.known_digests(),
+        timeline=(lambda: NO_FITS) if fits is None else (lambda: fits.timeline),
         beat=pulse.beat,
     )
     app.on_ready, app.on_not_ready = readiness.set, readiness.clear
@@ -124,6 +129,17 @@ def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings, *, read
         worker.execute_from_commandline()
     finally:
         readiness.stop()
+
+
+def _fits(settings: WorkerSettings) -> FitReader | None:
+    """All fits that were published, if a model needs them; later ones are read as they come."""
+    if not any(resolve(model).needs_fit for model in settings.models):
+        return None
+    reader = FitReader(settings.bootstrap_servers, settings.models_topic, clock_us=clock_us)
+    reader.catch_up()
+    logger.info("%d fits of the data-driven model", len(reader.timeline))
+    reader.follow()
+    return reader
 
 
 def _has_unread(settings: WorkerSettings, readiness: Readiness) -> bool | None:

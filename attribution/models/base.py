@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 from attribution.config import AttributionConfig
+from attribution.fitted import Fit
 from attribution.types import Conversion, Touch
 
 #: Conversion types that anchor the milestone models.
@@ -25,10 +26,11 @@ class Path:
 
     ``lead`` and ``opportunity`` are the positions of the latest touch at or before each milestone (None: no
     milestone, or no touch by then). ``last_non_direct`` is the position of the last touch whose channel is
-    not a direct one, or the last position if all are direct. A path is never empty.
+    not a direct one, or the last position if all are direct. ``fit`` is the one that counts at the time of
+    the conversion. A path is never empty.
     """
 
-    __slots__ = ("conversion", "last_non_direct", "lead", "opportunity", "touches")
+    __slots__ = ("conversion", "fit", "last_non_direct", "lead", "opportunity", "touches")
 
     def __init__(
         self,
@@ -38,9 +40,11 @@ class Path:
         direct_channels: AbstractSet[str] = frozenset(),
         lead_us: int | None = None,
         opportunity_us: int | None = None,
+        fit: Fit | None = None,
     ) -> None:
         self.touches = touches
         self.conversion = conversion
+        self.fit = fit
         self.lead = None if lead_us is None else _latest_at(touches, lead_us)
         self.opportunity = None if opportunity_us is None else _latest_at(touches, opportunity_us)
         position = len(touches) - 1
@@ -83,7 +87,8 @@ class Model:
 
     ``parameters`` are the names that the SDK takes for it. A model that ``reads_times`` looks at the touches
     themselves; any other reads nothing of a path but its length and positions. A model with
-    ``needs_milestone`` is replaced by the model ``fallback`` on a path without one, and the credits say so.
+    ``needs_milestone`` is replaced by the model ``fallback`` on a path without one, and one that ``needs_fit``
+    where there is none or the fit says so; the credits name what stood in.
     """
 
     model_id: str
@@ -94,6 +99,7 @@ class Model:
     aliases: tuple[str, ...] = ()
     reads_times: bool = False
     needs_milestone: bool = False
+    needs_fit: bool = False
     fallback: str = ""
 
 

@@ -72,6 +72,13 @@ MODELS: Final = (
         rules.custom,
         parameters=("custom_weights",),
     ),
+    Model(
+        "data_driven",
+        "To each touch the effect of its channel, fitted to journeys that convert and journeys that do not.",
+        "w_i = e(channel_i) / sum_j e(channel_j), e = removal effect or Shapley value of the fit in force",
+        rules.data_driven,
+        needs_fit=True,
+    ),
 )
 
 _BY_NAME: Final = {name: model for model in MODELS for name in (model.model_id, *model.aliases)}

@@ -5,6 +5,7 @@ What depends on n alone is computed once per n. One touch always takes everythin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Final
@@ -65,6 +66,18 @@ def j_shaped(path: Path, _config: AttributionConfig) -> tuple[int, ...]:
 def inverse_j(path: Path, _config: AttributionConfig) -> tuple[int, ...]:
     """60 % first, 20 % shared by the middle, 20 % last; two touches: 75 and 25 %."""
     return _ends(len(path.touches), 3, 1, 1)
+
+
+def data_driven(path: Path, config: AttributionConfig) -> Sequence[int]:
+    """As the fit of the path says; needs one."""
+    return fitted_shares(path, config)[0]
+
+
+def fitted_shares(path: Path, config: AttributionConfig) -> tuple[Sequence[int], str]:
+    """Numerators of a path's fit and the model that stood in; without a fit, ``linear``."""
+    if path.fit is None:
+        return _equal(len(path.touches)), "linear"
+    return path.fit.rule.shares(path, config)
 
 
 def custom(path: Path, config: AttributionConfig) -> tuple[int, ...]:

@@ -118,7 +118,7 @@ def test_the_views_have_the_published_columns(client: Client) -> None:
         "credits_by_touch_day": "run_id day touch_day model channel campaign currency conversion_type conversions "
         "value_micros touchpoints",
         "conversions_attributed": "run_id model conversion_id customer_id conversion_type converted_at value_micros "
-        "currency path touchpoints fallback truncated config_hash rev emitted_at",
+        "currency path touchpoints fallback truncated config_hash model_version rev emitted_at",
     }
     for view, columns in published.items():
         assert [row[0] for row in client.query(DESCRIBE, parameters={"t": view}).result_rows] == columns.split()

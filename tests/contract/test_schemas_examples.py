@@ -117,7 +117,7 @@ def test_ids_and_guids_are_unique_and_every_version_has_examples() -> None:
         assert list((EXAMPLES / spec.kind / f"v{version.version}" / "valid").glob("avro-*.hex"))
 
 
-def test_topics_are_the_six_of_the_design() -> None:
+def test_topics_are_those_of_the_design() -> None:
     topics = load_topics()
     assert {spec.kind: name for name, spec in topics.items()} == {
         "touchpoint": "attribution.touchpoints",
@@ -126,6 +126,7 @@ def test_topics_are_the_six_of_the_design() -> None:
         "spend": "attribution.spend",
         "erasure": "attribution.erasures",
         "dead_letter": "attribution.dead_letter",
+        "model": "attribution.models",
     }
     assert {topics[topic_of(kind).topic].partitions for kind in CUSTOMER_KINDS} == {4}
     assert topic_of("spend").config["message.timestamp.type"] == "LogAppendTime"
@@ -136,7 +137,7 @@ def test_topics_are_the_six_of_the_design() -> None:
 
 def test_a_copy_of_the_topics_is_handed_out() -> None:
     load_topics().clear()
-    assert len(load_topics()) == 6
+    assert len(load_topics()) == 7
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,9 @@ MODELS = ("last_touch", "linear", "time_decay")
 #: What readers see, times of writing included.
 VIEWS = {
     "credits": "SELECT * FROM credits ORDER BY conversion_id, converted_at, model, position",
-    "conversions": "SELECT * FROM conversions_attributed ORDER BY conversion_id, converted_at, model",
+    "conversions": "SELECT run_id, model, conversion_id, customer_id, conversion_type, converted_at, value_micros, "
+    "currency, path, touchpoints, fallback, truncated, config_hash, rev, emitted_at "
+    "FROM conversions_attributed ORDER BY conversion_id, converted_at, model",
 }
 NAMES = (
     "run_id model conversion_id customer_id conversion_type converted_at value_micros currency t.id t.at t.channel "

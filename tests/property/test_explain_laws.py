@@ -9,9 +9,13 @@ from hypothesis import strategies as st
 
 from attribution.config import DAY_US, AttributionConfig, config_of
 from attribution.explain import explain
+from attribution.fitted import Timeline
 from attribution.recompute import recomputer
 from attribution.testing import START_US, configs, conversion_event_lists, touch_lists
 from attribution.types import ConversionEvent, Touch
+from fits import fit
+
+TIMELINE = Timeline([fit("a", START_US, email=3, paid_search=5), fit("b", START_US + 9 * DAY_US, email=1)])
 
 
 @given(touch_lists(12), conversion_event_lists(4), configs(), st.sampled_from((2, 4, 1_000)))
@@ -19,9 +23,9 @@ def test_explained_credits_are_those_of_the_core(
     touches: list[Touch], events: list[ConversionEvent], config: AttributionConfig, cap: int
 ) -> None:
     config = replace(config, max_touchpoints=cap)
-    for found in recomputer(config)([*touches, *touches[:1]], events):
+    for found in recomputer(config, TIMELINE)([*touches, *touches[:1]], events):
         conversion = found.conversion
-        explained = explain(conversion.conversion_id, [*touches, *touches[:1]], events, config)
+        explained = explain(conversion.conversion_id, [*touches, *touches[:1]], events, config, TIMELINE)
         assert explained is not None
         if explained.conversion != conversion:
             assert explained.conversion.conversion_id == conversion.conversion_id  # written before at another time

@@ -12,14 +12,26 @@ from hypothesis import strategies as st
 from attribution.attribute import Attributor
 from attribution.batch import admitted, attribute_all
 from attribution.config import DAY_US, AttributionConfig
+from attribution.fitted import Timeline
 from attribution.journey import Journey
 from attribution.journey_bytes import append_touches
 from attribution.types import ConversionCredits, ConversionEvent, Touch
+from fits import fit
 
-CONFIG = AttributionConfig(models=("first_touch", "linear", "time_decay", "u_shaped", "w_shaped", "full_path"))
+CONFIG = AttributionConfig(
+    models=("first_touch", "linear", "time_decay", "u_shaped", "w_shaped", "full_path", "data_driven")
+)
 START = 1_760_000_000_000_000
 CHANNELS = ("paid_search", "email", "direct", "display")
 TYPES = ("purchase", "lead_created", "opportunity_created")
+
+#: One that knows two channels, one of too few data, one in which direct has no effect, and nothing before the first.
+FITS = (
+    fit("a", START + 5 * DAY_US, paid_search=7, email=2),
+    fit("b", START + 12 * DAY_US),
+    fit("c", START + 20 * DAY_US, paid_search=1 << 40, email=3, direct=0, display=1),
+)
+TIMELINE = Timeline(FITS)
 
 times = st.integers(0, 29).map(lambda d: START + d * DAY_US)
 
@@ -89,7 +101,7 @@ class Rows:
 def essence(credits_: ConversionCredits) -> tuple[object, ...]:
     c = credits_.conversion
     value = (c.at_us, c.value_micros, c.currency)
-    return (value, credits_.touches, credits_.weights, credits_.micros, credits_.fallbacks)
+    return (value, credits_.touches, credits_.weights, credits_.micros, credits_.fallbacks, credits_.model_version)
 
 
 def split(events: Sequence[Touch | ConversionEvent]) -> tuple[list[Touch], list[ConversionEvent]]:
@@ -99,7 +111,7 @@ def split(events: Sequence[Touch | ConversionEvent]) -> tuple[list[Touch], list[
 
 def batch(events: Sequence[Touch | ConversionEvent], config: AttributionConfig) -> dict[str, tuple[object, ...]]:
     touches_, conversions = split(events)
-    found = attribute_all([("c", t) for t in touches_], [("c", e) for e in conversions], config)
+    found = attribute_all([("c", t) for t in touches_], [("c", e) for e in conversions], config, fits=FITS)
     return {k: essence(v) for k, v in found.items() if v.conversion.is_live}
 
 
@@ -110,7 +122,7 @@ def test_streaming_equals_batch_after_every_event(
 ) -> None:
     """Law 12: arrival order and redelivery never show in the rows, at no moment."""
     _, arrivals, again = history
-    journey, rows, attributor = Journey(), Rows(), Attributor(CONFIG)
+    journey, rows, attributor = Journey(), Rows(), Attributor(CONFIG, timeline=TIMELINE)
     seen: list[Touch | ConversionEvent] = []
     for event in [*arrivals, *again]:
         touches_, conversions = split([event])
@@ -131,7 +143,7 @@ def test_any_chunking_and_a_replay_of_everything_write_the_same_rows(
 ) -> None:
     """A crash before the insert: the state holds the events already, the replay alone must write every row."""
     events, arrivals, _ = history
-    attributor = Attributor(CONFIG)
+    attributor = Attributor(CONFIG, timeline=TIMELINE)
     journey = Journey()
     for i in range(0, len(arrivals), chunk):
         journey.apply(*split(arrivals[i : i + chunk]), CONFIG)  # rows are lost
@@ -158,7 +170,7 @@ def test_with_a_bound_on_conversions_the_rows_are_the_batch_over_what_was_not_re
     """At every moment, in any order, in any epochs: an event is in the rows or refused, and what is taken stays."""
     config = replace(CONFIG, max_conversions=cap, conversion_retention_us=retention_days * DAY_US)
     _, arrivals, again = history
-    journey, rows, attributor = Journey(), Rows(), Attributor(config)
+    journey, rows, attributor = Journey(), Rows(), Attributor(config, timeline=TIMELINE)
     seen: list[Touch | ConversionEvent] = []
     refused: list[ConversionEvent] = []
     for i in range(0, len(events := [*arrivals, *again]), chunk):
@@ -240,7 +252,7 @@ def test_appending_bytes_is_the_same_as_reading_applying_and_writing(
         conversion_retention_us=retention_days * DAY_US,
     )
     events, _, again = history
-    journey, attributor = Journey(), Attributor(config)
+    journey, attributor = Journey(), Attributor(config, timeline=TIMELINE)
     for i in range(0, len(events := sorted(events) + again), chunk):
         touches_, conversions = split(events[i : i + chunk])
         raw = journey.to_bytes() if i else None
@@ -272,7 +284,7 @@ def test_versions_of_an_event_end_at_the_one_sent_last_in_any_order_and_after_a_
     """Corrected times, types and orders leave no row behind, even when rows were lost and only the state was kept."""
     arrivals = [*events, *events[:2]]
     rng.shuffle(arrivals)
-    journey, rows, attributor = Journey(), Rows(), Attributor(CONFIG)
+    journey, rows, attributor = Journey(), Rows(), Attributor(CONFIG, timeline=TIMELINE)
     for again in (False, True):
         for i, event in enumerate(arrivals):
             applied = journey.apply(*split([event]), CONFIG)
@@ -301,7 +313,7 @@ def test_a_corrected_time_moves_the_conversion_and_deletes_the_row_of_the_old_da
 def test_a_capped_journey_keeps_the_newest_and_the_first_in_any_order(order: list[int], cap: int) -> None:
     """The cap is a function of the set, and conversions that lose a touch to it are written again."""
     config = replace(CONFIG, max_touchpoints=cap)
-    journey, rows, attributor = Journey(), Rows(), Attributor(config)
+    journey, rows, attributor = Journey(), Rows(), Attributor(config, timeline=TIMELINE)
     conversion = ConversionEvent(START + 40 * DAY_US, "k", "purchase", "", 7, "USD", "completed", "")
     for applied in [
         journey.apply([], [conversion], config),
@@ -331,7 +343,7 @@ def test_pruning_keeps_every_touch_that_a_kept_conversion_looks_back_at() -> Non
     refund = ConversionEvent(START + 301 * DAY_US, "r", "purchase", "", 4, "USD", "refunded", "k")
     (found,) = journey.apply([], [refund], CONFIG).affected
     assert found.value_micros == 5
-    assert [t[1] for t in Attributor(CONFIG).attribute(journey, found).touches] == ["used"]
+    assert [t[1] for t in Attributor(CONFIG, timeline=TIMELINE).attribute(journey, found).touches] == ["used"]
 
 
 def test_what_comes_later_than_allowed_is_answered_as_late_and_leaves_no_trace() -> None:
@@ -357,7 +369,7 @@ def test_events_that_come_together_do_not_prune_one_another() -> None:
     for _ in range(2):
         journey = Journey.from_bytes(raw)
         applied = journey.apply([newest, touch], [conversion], CONFIG)
-        (found,) = [Attributor(CONFIG).attribute(journey, c) for c in applied.affected]
+        (found,) = [Attributor(CONFIG, timeline=TIMELINE).attribute(journey, c) for c in applied.affected]
         if applied.changed:
             journey.prune(applied.newest_before_us, CONFIG)
             raw = journey.to_bytes()

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from attribution.config import AttributionConfig
+from attribution.fitted import Fit
 from attribution.identity import Link
 from loadgen.config import PopulationConfig
 from loadgen.population import Population
@@ -32,12 +34,14 @@ class Input:
         """What is produced."""
         return [Sent(r.kind, r.key, r.value) for r in self.records]
 
-    def expected(self) -> dict[str, list[Credit]]:
+    def expected(self, config: AttributionConfig | None = None, fits: Sequence[Fit] = ()) -> dict[str, list[Credit]]:
         """Rows of the batch reference over the valid events."""
         events = [r.event for r in self.records if r.event is not None]
         return batch_credits(
             [(e.customer_id, to_touch(e)) for e in events if isinstance(e, TouchpointEvent)],
             [(e.customer_id, to_conversion_event(e)) for e in events if isinstance(e, ConversionWireEvent)],
+            config,
+            fits=fits,
             links=[
                 Link(e.occurred_at_us, e.event_id, e.previous_id, e.customer_id)
                 for e in events

@@ -21,6 +21,7 @@ from confluent_kafka.cimpl import NewTopic
 from attribution.batch import attribute_all, survivors_of
 from attribution.config import AttributionConfig
 from attribution.conversions import own_key
+from attribution.fitted import Fit
 from attribution.identity import Link
 from attribution.types import ConversionEvent, Touch
 from clickhouse.client import connect
@@ -60,7 +61,7 @@ class Stream:
         self.bootstrap, self.clickhouse_url, self.database, self.folder = bootstrap, clickhouse_url, database, folder
         self.group = f"t{uuid.uuid4().hex[:10]}"
         self.partitions = partitions
-        self.topics = {kind: f"{self.group}.{kind}" for kind in (*KINDS, "dead_letter")}
+        self.topics = {kind: f"{self.group}.{kind}" for kind in (*KINDS, "dead_letter", "model")}
         self.workers: dict[int, subprocess.Popen[bytes]] = {}
         self.exits: list[int] = []
         self._reader = Consumer({"bootstrap.servers": bootstrap, "group.id": self.group, "enable.auto.commit": False})
@@ -123,6 +124,7 @@ class Stream:
             "ATTRIBUTION_ERASURES_TOPIC": self.topics["erasure"],
             "ATTRIBUTION_ERASURE_SECRET": "a secret of this test",
             "ATTRIBUTION_DEAD_LETTER_TOPIC": self.topics["dead_letter"],
+            "ATTRIBUTION_MODELS_TOPIC": self.topics["model"],
             "ATTRIBUTION_SESSION_TIMEOUT_S": "6",
             "ATTRIBUTION_LOG_LEVEL": "info",
         }
@@ -248,12 +250,13 @@ def batch_credits(
     conversions: Sequence[tuple[str, ConversionEvent]],
     config: AttributionConfig | None = None,
     links: Sequence[Link] = (),
+    fits: Sequence[Fit] = (),
 ) -> dict[str, list[Credit]]:
     """What the batch reference says of the same events, in the form of ``Stream.credits``."""
     survivors = survivors_of(links)
     owners = {own_key(event): survivors.get(who, who) for who, event in conversions if not event.adjusts}
     rows: dict[str, list[Credit]] = {}
-    for conversion_id, found in attribute_all(touches, conversions, config or AttributionConfig(), links).items():
+    for conversion_id, found in attribute_all(touches, conversions, config or AttributionConfig(), links, fits).items():
         if not found.conversion.is_live:
             continue
         rows[conversion_id] = sorted(

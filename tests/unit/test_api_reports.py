@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -315,6 +316,39 @@ async def test_results_can_be_of_one_model() -> None:
     ]
     alone = answer["results"][2]
     assert (alone["credits"], alone["unattributed_value_micros"]) == ([], 7_000_000)
+
+
+@pytest.mark.parametrize("limit", [2, 500])
+async def test_results_as_csv_hold_every_credit_of_the_json_page(limit: int) -> None:
+    path = f"/api/v1/attribution/results/c%2F1?limit={limit}"
+    page = (await get(path)).json()
+    answer = await get(path, accept="text/csv")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers.get("x-next-cursor") == page["next_cursor"]
+    lines = list(csv.DictReader(io.StringIO(answer.text)))
+    for result in page["results"]:
+        own = [x for x in lines if (x["conversion_id"], x["model"]) == (result["conversion_id"], result["model"])]
+        assert sum(int(x["value_micros"]) for x in own) == result["value_micros"]
+        assert {(x["conversion_value"], x["converted_at"]) for x in own} == {
+            (str(result["value"]), result["converted_at"])
+        }
+        named = [(x["touchpoint_id"], float(x["weight"])) for x in own if x["touchpoint_id"]]
+        assert named == [(c["touchpoint_id"], c["weight"]) for c in result["credits"]]
+    assert len({(x["conversion_id"], x["model"]) for x in lines}) == len(page["results"])
+    assert any(x["channel"].startswith("'=") for x in lines)
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/csv"])
+async def test_results_that_did_not_change_are_304(accept: str) -> None:
+    path, store = "/api/v1/attribution/results/c%2F1", demo_store()
+    tag = (await get(path, store, accept=accept)).headers["etag"]
+    again = await get(path, store, accept=accept, if_none_match=tag)
+    assert (again.status_code, again.content) == (304, b"")
+    other = "text/csv" if accept == "application/json" else "application/json"
+    assert (await get(path, store, accept=other, if_none_match=tag)).status_code == 200
+    store.stored["c/1"] = [replace(r, rev=r.rev + 1) for r in store.stored["c/1"]]
+    assert (await get(path, store, accept=accept, if_none_match=tag)).status_code == 200
+    assert (await get(path, store, accept="image/png")).status_code == 406
 
 
 async def test_a_journey_shows_what_each_touch_earned_when_asked() -> None:

@@ -365,7 +365,7 @@ def test_a_wrong_parameter_fails_at_once_with_its_field(config: AttributionConfi
 
 def test_the_default_models_are_the_registered_ones_that_need_no_parameters() -> None:
     """``config`` and ``registry`` agree, and so does the batch reference."""
-    assert (*DEFAULT_MODELS, "custom") == registry.model_ids()
+    assert (*DEFAULT_MODELS, "custom", "data_driven") == registry.model_ids()
     assert attribute_all([], [], AttributionConfig(models=registry.model_ids())) == {}
 
 

@@ -50,6 +50,7 @@ def conversion_credits(draw: st.DrawFn) -> ConversionCredits:
         tuple(draw(st.tuples(*[MICROS] * n)) for _ in models) if is_live else (),
         draw(st.sampled_from([("",) * len(models), ("linear",) * len(models)])),
         draw(st.booleans()),
+        draw(st.sampled_from(("", "fit-1"))),
     )
 
 
@@ -80,6 +81,7 @@ def row_by_row(customer_id: str, c: ConversionCredits, at_us: int, *, deleted: b
         "t.value_micros": [[c.micros[m][i] for m in range(len(c.models))] for i in range(len(touches))],
         "truncated": int(c.truncated),
         "config_hash": "abc",
+        "model_version": c.model_version,
         "rev": c.rev,
         "is_deleted": int(deleted),
         "emitted_at": when(1_700_000_000_123_000),
@@ -101,7 +103,7 @@ def test_attribution_rows_equal_a_row_by_row_construction(pairs: list[tuple[str,
             if minute != c.conversion.at_us // rows.MINUTE_US:
                 expected.append(row_by_row(customer_id, c, at, deleted=True))
 
-    assert [{"fallbacks": [], **row} for row in attribution_table(pairs).to_pylist()] == expected
+    assert [{"fallbacks": [], "model_version": "", **row} for row in attribution_table(pairs).to_pylist()] == expected
 
 
 @given(PAIRS)

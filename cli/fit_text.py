@@ -1,0 +1,44 @@
+"""A fit for people: what it stands on, and each channel's share with its interval."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from datadriven.parameters import Parameters
+
+_WHY: Final = {
+    "few_conversions": "fewer conversions than --minimum",
+    "no_nulls": "no journey that ended without a conversion; is --closed-after-days shorter than the data?",
+}
+
+
+def shown(parameters: Parameters, *, is_published: bool) -> str:
+    """Several lines."""
+    p = parameters
+    name = f"{p.method} of order {p.order}" if p.order else p.method
+    state = "published" if is_published else "not published"
+    period = f"{_day(p.trained_from_us)} to {_day(p.trained_to_us)}"
+    lines = [
+        f"{name}, version {p.version}, {state}, counts from {_day(p.effective_from_us)}",
+        f"{p.conversions:,} journeys with a conversion, {p.nulls:,} without, {period}",
+    ]
+    if p.status != "ok":
+        why = _WHY.get(p.reason, p.reason)
+        return "\n".join([*lines, f"insufficient data ({why}): {p.fallback} stands in and is named in every row"])
+    if p.uncertainty is None:
+        total = sum(max(0, effect) for effect in p.effects)
+        by_share = sorted(zip(p.effects, p.channels, strict=True), key=lambda pair: (-pair[0], pair[1]))
+        return "\n".join([*lines, *(f"  {name:<24} {max(0, effect) / total:7.2%}" for effect, name in by_share)])
+    lines += [
+        f"  {c.channel:<24} {c.share:7.2%}   {p.uncertainty.level:.0%}: {c.low:.2%} to {c.high:.2%}   "
+        f"rank kept in {c.rank_stability:.0%}"
+        for c in p.uncertainty.channels
+    ]
+    lines += [f"  {a} and {b} overlap: their order is not known" for a, b in p.uncertainty.overlaps]
+    return "\n".join(lines)
+
+
+def _day(us: int) -> str:
+    return f"{datetime.fromtimestamp(us / 1_000_000, UTC):%Y-%m-%d %H:%M:%SZ}"

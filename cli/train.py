@@ -1,0 +1,215 @@
+"""``attribution train``: fit the data-driven model to the journeys of the active run and publish it.
+
+Exit codes: 0 published (or shown, with ``--dry-run``), 1 store or broker cannot do it, 2 wrong input.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from datadriven.parameters import Parameters
+
+_US: Final = 1_000_000
+_DAY_US: Final = 86_400 * _US
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One training: what is asked of it, and when what it finds counts."""
+
+    method: Literal["markov", "shapley"]
+    order: int
+    days: float
+    closed_days: float | None
+    types: tuple[str, ...]
+    minimum: int
+    fallback: str
+    replicates: int
+    lead_s: float
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(train)
+
+
+def train(
+    method: Annotated[str, typer.Option(help="markov or shapley.")] = "markov",
+    order: Annotated[int, typer.Option(min=1, max=3, help="Touches that a Markov state remembers.")] = 1,
+    days: Annotated[float, typer.Option(min=1, max=3650, help="Days of journeys, back from the watermark.")] = 90,
+    closed_after_days: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01, help="A journey without a conversion is over so long after its touch. Default: the lookback."
+        ),
+    ] = None,
+    conversion_type: Annotated[list[str] | None, typer.Option(help="Only these; may be repeated.")] = None,
+    minimum: Annotated[int, typer.Option(min=1, help="Fewer conversions are too few: the fallback stands in.")] = 300,
+    fallback: Annotated[str, typer.Option(help="Model that stands in when the data do not suffice.")] = "linear",
+    replicates: Annotated[int, typer.Option(min=0, max=1000, help="Of the bootstrap behind the intervals.")] = 200,
+    lead: Annotated[
+        float, typer.Option(min=0, help="Seconds from now until the fit counts, so that every worker has it by then.")
+    ] = 60,
+    every: Annotated[str, typer.Option(help="Again and again: 30m, 1h, 1d. Default: once.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the fit, publish nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The fit as JSON.")] = False,
+) -> None:
+    """Fit the data-driven model to the journeys of the shown run and publish it to the workers."""
+    from attribution.errors import AttributionError
+    from attribution.models.registry import resolve
+
+    if method not in {"markov", "shapley"}:
+        _fail(f"error: --method={method!r}: give markov or shapley", 2)
+    try:
+        fallback = resolve(fallback).model_id
+    except AttributionError as error:
+        _fail(f"error: --fallback: {error}", 2)
+    kind: Literal["markov", "shapley"] = "markov" if method == "markov" else "shapley"
+    types = tuple(conversion_type or ())
+    plan = Plan(kind, order, days, closed_after_days, types, minimum, fallback, replicates, lead)
+    pause_s = _seconds(every) if every else 0.0
+    stop = threading.Event()
+    while True:
+        began = time.monotonic()
+        try:
+            _once(plan, dry_run=dry_run, as_json=as_json)
+        except typer.Exit:  # said already; with --every the next turn tries again
+            if not every:
+                raise
+        if not every or stop.wait(max(0.0, pause_s - (time.monotonic() - began))):
+            return
+
+
+def _once(plan: Plan, *, dry_run: bool, as_json: bool) -> None:
+    from cli.fit_text import shown
+    from datadriven.parameters import encode
+
+    with _client() as client:
+        parameters = fitted(client, plan, now_us=time.time_ns() // 1_000)
+        if not dry_run:
+            _publish(client, parameters)
+    if as_json:
+        print(json.dumps(json.loads(encode(parameters)), indent=2), flush=True)
+    else:
+        print(shown(parameters, is_published=not dry_run), flush=True)
+
+
+def fitted(client: Any, plan: Plan, *, now_us: int) -> Parameters:
+    """Train on the active run: journeys that ended in the days before the watermark, or before now if that is earlier.
+
+    Raises:
+        StoreError: the store does not answer, or the run has no parameters yet.
+    """
+    from functools import partial
+
+    from attribution.config import config_of
+    from cli.fitting import Asked, fit
+    from clickhouse import queries, standing
+    from clickhouse.errors import RunError
+    from clickhouse.training import Period, staged
+    from datadriven.fit import Terms
+
+    (run,) = queries.run(client, "explain_config")
+    plain = json.loads(run["config"] or "{}")
+    if not plain.get("models"):
+        raise RunError("the run has no parameters yet; start its worker, which records them")
+    config = config_of(plain)
+    if "data_driven" not in config.models:
+        typer.echo(
+            "warning: the workers do not compute data_driven; add it to ATTRIBUTION_DEFAULT_MODELS and restart them",
+            err=True,
+        )
+    state = standing.read(partial(queries.run, client))
+    reached_us = now_us if state.watermark is None else min(now_us, round(state.watermark.timestamp() * _US))
+    closed_us = config.lookback_us if plan.closed_days is None else round(plan.closed_days * _DAY_US)
+    start_us = max(0, reached_us - round(plan.days * _DAY_US))
+    terms = Terms(start_us, reached_us, now_us + round(plan.lead_s * _US), plan.minimum, plan.fallback)
+    period = Period(state.run_id, start_us, reached_us, closed_us, plan.types, sorted(config.folded_exclusions))
+    with staged(client, period) as stage:
+        return fit(stage, Asked(plan.method, plan.order, plan.replicates), terms)
+
+
+def _publish(client: Any, parameters: Parameters) -> None:
+    """To the workers first: what the store has, the workers have been told."""
+    from confluent_kafka import KafkaException, Producer
+
+    from clickhouse.fits import StoredFit, record
+    from datadriven.parameters import encode
+    from stream_app.settings import WorkerSettings
+
+    settings, failed = WorkerSettings(), list[Any]()
+    value = encode(parameters)
+    producer = Producer(
+        {
+            "bootstrap.servers": settings.bootstrap_servers,
+            "partitioner": "murmur2_random",
+            "enable.idempotence": True,
+            "message.timeout.ms": 30_000,
+            "log_level": 0,
+            "on_delivery": lambda error, _: failed.append(error) if error else None,
+        }
+    )
+    try:
+        producer.produce(settings.models_topic, value, parameters.version.encode())
+        left = producer.flush(35)
+    except KafkaException as error:
+        _fail(f"error: {settings.models_topic}: {error.args[0].str()}; nothing was published", 1)
+    if left or failed:
+        why = failed[0].str() if failed else "no broker answers"
+        _fail(f"error: {settings.models_topic}: {why}; nothing was published; check KAFKA_BOOTSTRAP_SERVERS", 1)
+    record(
+        client,
+        StoredFit(
+            parameters.version,
+            parameters.effective_from_us,
+            time.time_ns() // 1_000,
+            parameters.method,
+            parameters.status,
+            parameters.conversions,
+            parameters.nulls,
+            value,
+        ),
+    )
+
+
+def _seconds(text: str) -> float:
+    units = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+    number, unit = text[:-1], text[-1:]
+    try:
+        found = float(number) * units[unit]
+    except (KeyError, ValueError):
+        found = 0.0
+    if not 10 <= found <= 366 * 86_400:
+        _fail(f"error: --every={text!r}: give a time from 10s to 366d, such as 30m, 1h or 1d", 2)
+    return found
+
+
+@contextmanager
+def _client() -> Iterator[Any]:
+    from cli.store import read_settings
+    from clickhouse.client import connect
+    from clickhouse.errors import StoreError
+
+    settings = read_settings()
+    try:
+        client = connect(settings)
+        try:
+            yield client
+        finally:
+            client.close()
+    except StoreError as error:
+        _fail(f"error: {error}", 1)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(code)

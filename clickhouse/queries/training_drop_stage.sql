@@ -1,0 +1,2 @@
+-- stage
+DROP TABLE IF EXISTS {stage:Identifier} SYNC
