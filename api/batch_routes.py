@@ -31,7 +31,8 @@ _BODY: Final[dict[str, Any]] = {
             "application/json": {
                 "schema": {
                     "type": "array",
-                    "items": {"type": "object"},
+                    "items": {"$ref": "#/components/schemas/CalculateIn"},
+                    "minItems": 1,
                     "maxItems": MAX_JOURNEYS,
                     "example": [_EXAMPLE],
                 }

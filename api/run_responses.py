@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from api.responses import META_EXAMPLE, Meta, example, example_of
 
@@ -186,7 +186,7 @@ class PromoteIn(BaseModel):
     expected_active: int | None = Field(
         default=None, ge=1, le=2**32 - 1, description="Id of the run that is shown now; another one there is a 409."
     )
-    frozen: bool = Field(default=False, description="Also a run that no worker keeps up to date.")
+    frozen: StrictBool = Field(default=False, description="Also a run that no worker keeps up to date.")
 
 
 class Promotion(BaseModel):
