@@ -66,6 +66,7 @@ def test_the_endpoints_are_those_promised() -> None:
         ("GET", "/api/v1/analytics/channel-performance"),
         ("GET", "/api/v1/analytics/customer-journey/{customer_id}"),
         ("GET", "/api/v1/attribution/compare"),
+        ("GET", "/api/v1/attribution/data-driven"),
         ("GET", "/api/v1/attribution/conversions/{conversion_id}/explain"),
         ("GET", "/api/v1/analytics/campaign-performance"),
         ("GET", "/api/v1/analytics/roi"),
