@@ -73,6 +73,10 @@ security: $(STAMP) ## bandit, known vulnerabilities of the locked packages, rule
 	$(BIN)/python .ci/audit_packages.py
 	$(BIN)/pytest tests/security -m "not kafka and not clickhouse"
 
+.PHONY: fuzz
+fuzz: setup ## generated requests against the running API on the real broker and engine: FUZZ_REQUESTS=10000 (5 minutes)
+	ATTRIBUTION_REQUIRE_STACK=1 FUZZ_REQUESTS=$(or $(FUZZ_REQUESTS),10000) $(BIN)/pytest tests/security/test_fuzz.py -s
+
 .PHONY: client
 client: $(STAMP) ## the wheel of the Python client, in clients/python/dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir clients/python/dist ./clients/python
@@ -85,6 +89,10 @@ bench: setup ## the worker beside its peers on the same bytes, three rounds (abo
 .PHONY: bench-quick
 bench-quick: setup ## one round beside Kafka Streams and Quix, in under 5 minutes
 	$(BIN)/python -m bench.run --quick $(BENCH_ARGS)
+
+.PHONY: openapi
+openapi: $(STAMP) ## renew clients/openapi.json, from which clients are generated
+	$(BIN)/attribution openapi --output clients/openapi.json
 
 .PHONY: lock
 lock: ## renew requirements.lock (needs uv)

@@ -136,6 +136,16 @@ class AccessTable:
             return Access(path[: path.index("/", 1)], None, is_public=True, is_audited=False)
         return None
 
+    def methods(self, path: str) -> dict[str, Access]:
+        """What a path answers to: what each method needs. Empty where nothing is."""
+        found = {method: access for (method, exact), access in self._exact.items() if exact == path}
+        for pattern, methods, access in self._patterns:
+            if pattern.match(path):
+                found |= {method: access for method in methods if method not in found}
+        if path.startswith(self._mounts) and (served := self.find("GET", path)):
+            found |= {"GET": served, "HEAD": served}
+        return found
+
     def all(self) -> list[tuple[str, Access]]:
         """Every method and what its route needs."""
         found = [(method, access) for (method, _), access in self._exact.items()]

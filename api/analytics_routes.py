@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
@@ -17,7 +16,7 @@ from api.analytics_responses import ChannelReport, CustomerJourney, EarnedCredit
 from api.errors import invalid
 from api.freshness import entity_tag, freshness, is_current
 from api.parameters import Cursor, CustomerId, ModelName, model_id, model_list, problems
-from api.periods import period
+from api.periods import Day, period
 from api.report_days import Asked
 from api.responses import amount
 from api.services import Injected, Services
@@ -47,8 +46,8 @@ def build_router() -> APIRouter:
     async def get_channel_performance(
         request: Request,
         services: Injected,
-        start_date: Annotated[date | None, Query(description="First day, UTC.")] = None,
-        end_date: Annotated[date | None, Query(description="Last day, UTC, inclusive; today.")] = None,
+        start_date: Annotated[Day | None, Query(description="First day, UTC.")] = None,
+        end_date: Annotated[Day | None, Query(description="Last day, UTC, inclusive; today.")] = None,
         attribution_model: ModelName = None,
         currency: Annotated[
             str | None,

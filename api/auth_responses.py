@@ -17,7 +17,13 @@ class LoginIn(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"example": {"user": "ada@example.org", "password": "…"}},  # nosec B105
+        json_schema_extra={
+            "example": {"user": "ada@example.org", "password": "…"},  # nosec B105
+            "oneOf": [
+                {"required": ["user"], "properties": {"user": {"minLength": 1}, "key": {"maxLength": 0}}},
+                {"required": ["key"], "properties": {"key": {"minLength": 1}, "user": {"maxLength": 0}}},
+            ],
+        },
     )
 
     user: Annotated[str, Field(max_length=64)] = ""

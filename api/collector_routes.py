@@ -160,10 +160,10 @@ def _told(refused: Refused) -> RefusedMessage:
 
 
 def _described(body: dict[str, Any]) -> dict[str, Any]:
-    """A body is an object, with its list of messages where it holds several; what is in them is refused one by one."""
+    """The schema says what a body as a whole must be; what is wrong with one message is told in the answer."""
     schema: dict[str, Any] = {"type": "object", "example": body}
-    for name in ("batch", "events"):
-        if name in body:
-            messages = {"type": "array", "items": {}, "description": f"At most {MAX_EVENTS}; more are 413."}
-            schema |= {"required": [name], "properties": {name: messages}}
+    if "batch" in body:
+        schema |= {"required": ["batch"], "properties": {"batch": {"type": "array", "maxItems": MAX_EVENTS}}}
+    if "events" in body:  # bounded by the size of the body
+        schema |= {"required": ["events"], "properties": {"events": {"type": "array"}}}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

@@ -10,6 +10,7 @@ from starlette.staticfiles import StaticFiles
 
 from accounts.roles import Scope as Allowed
 from api.access import AccessTable, public
+from api.event_schemas import EVENTS
 from api.parameters import problems
 from api.responses import ProblemBody
 
@@ -70,6 +71,23 @@ _SCHEMES: Final = {
 _OF_EVENTS: Final = frozenset({"write_key", "api_secret"})
 
 
+#: Where an answer leads: operation, status, the operation that takes it, and what that one is given.
+_LINKS: Final = (
+    ("list_results", "200", "get_explanation", {"conversion_id": "$response.body#/results/0/conversion_id"}),
+    ("post_key", "201", "delete_key", {"key_id": "$response.body#/shown/id"}),
+    ("list_keys", "200", "delete_key", {"key_id": "$response.body#/keys/0/id"}),
+)
+
+
+def _add_links(schema: dict[str, Any]) -> None:
+    operations = {
+        operation["operationId"]: operation for path in schema["paths"].values() for operation in path.values()
+    }
+    for source, status, target, given in _LINKS:
+        links = operations[source]["responses"][status].setdefault("links", {})
+        links[target] = {"operationId": operations[target]["operationId"], "parameters": given}
+
+
 def _add_security(schema: dict[str, Any], table: AccessTable) -> None:
     """Say of every operation what it asks for, and the three problems that come of it."""
     schema.setdefault("components", {})["securitySchemes"] = _SCHEMES
@@ -99,7 +117,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
         )
         problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
         parts = problem.pop("$defs", {})
-        schema.setdefault("components", {}).setdefault("schemas", {}).update({**parts, "ProblemBody": problem})
+        schema.setdefault("components", {}).setdefault("schemas", {}).update(
+            {**parts, "ProblemBody": problem, **{str(event["title"]): event for event in EVENTS.values()}}
+        )
         _add_security(schema, app.state.access)
+        _add_links(schema)
         app.openapi_schema = schema
     return app.openapi_schema

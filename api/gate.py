@@ -8,7 +8,7 @@ caller's workspace, and the call is noted in the audit log. What no route answer
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -85,6 +85,10 @@ class Gate:
         if self._hosts and _host(headers) not in self._hosts:
             raise Problem(400, "This host is not served here; see ATTRIBUTION_API_ALLOWED_HOSTS.")
         access = self._table.find(scope["method"], _path(scope))
+        if access is None:
+            others = self._table.methods(_path(scope))
+            if self._is_open or any(other.is_public for other in others.values()):
+                _check_method(scope, others)
         if access is not None and access.is_public:
             if scope["method"] not in _SAFE:
                 self._check_origin(scope, headers, must_have=False)
@@ -112,6 +116,8 @@ class Gate:
             await send(message)
 
         try:
+            if access is None:
+                _check_method(scope, self._table.methods(_path(scope)))
             _check_scope(access, caller)
             state["services"] = self._services(caller.workspace)
             self._throttle.begin(caller.actor)
@@ -200,6 +206,17 @@ def _check_scope(access: Access | None, caller: Principal) -> None:
     if access is not None and access.scope is not None and access.scope not in caller.scopes:
         has = ", ".join(sorted(caller.scopes))
         raise Problem(403, f"This needs the scope {access.scope}; {caller.actor} has: {has}.")
+
+
+def _check_method(scope: Scope, others: Mapping[str, Access]) -> None:
+    """Of a path that answers to other methods.
+
+    Raises:
+        Problem: 405 with all of them; the router would name those of its first route alone.
+    """
+    if others:
+        allowed = ", ".join(sorted(others))
+        raise Problem(405, f"{scope['method']} is not allowed here; {allowed} is.", headers={"Allow": allowed})
 
 
 def _path(scope: Scope) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from api.errors import Problem, invalid, shown
-from schemas.lines import Line, csv_rows, json_rows, loads
+from schemas.lines import Line, csv_rows, loads
 
 _JSON: Final = "application/json"
 NDJSON: Final = frozenset(
@@ -53,8 +53,15 @@ def unpacked(body: bytes, encoding: str, limit: int) -> bytes:
     return bytes(out)
 
 
+def raw_lines(body: bytes, content_type: str) -> list[tuple[int, bytes]] | None:
+    """Lines of NDJSON that are not blank, with their numbers from 1; ``None`` for another type."""
+    if content_type.partition(";")[0].strip().lower() not in NDJSON:
+        return None
+    return [(number, raw) for number, raw in enumerate(body.split(b"\n"), 1) if raw.strip()]
+
+
 def rows_of(body: bytes, content_type: str) -> list[Line]:
-    """Rows with the number of the line (NDJSON, CSV) or of the element (JSON), from 1.
+    """Rows with the number of the line (CSV) or of the element (JSON), from 1.
 
     Raises:
         Problem: the body as a whole cannot be read.
@@ -62,8 +69,6 @@ def rows_of(body: bytes, content_type: str) -> list[Line]:
     kind = content_type.partition(";")[0].strip().lower()
     if kind == _JSON:
         return list(_elements(body))
-    if kind in NDJSON:
-        return list(json_rows(body.split(b"\n")))
     if kind == _CSV:
         text = io.StringIO(body.decode("utf-8-sig", "surrogateescape"), newline="")
         return [(line, row if isinstance(row, str) else _cells(row)) for line, row in csv_rows(text, _check_header)]

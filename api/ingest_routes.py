@@ -18,9 +18,10 @@ from starlette.responses import JSONResponse
 from accounts.roles import Role
 from api.access import requires
 from api.errors import Problem, invalid, shown
-from api.ingest_body import rows_of, unpacked
+from api.event_schemas import EVENTS
+from api.ingest_body import raw_lines, rows_of, unpacked
 from api.ingest_responses import ErasureAccepted, Ingested, RejectedRow
-from api.intake import MAX_EVENTS, RowError, checked, derived_id, take
+from api.intake import MAX_EVENTS, RowError, checked, derived_id, take, take_lines
 from api.parameters import json_only, problems
 from api.responses import FieldError, example
 from api.services import Injected, Services
@@ -138,12 +139,14 @@ async def _ingest(kind: EventKind, body: bytes, request: Request, services: Serv
     )
     sent, taken = await services.intake(read)
     errors = [_rejected(e) for e in taken.errors]
+    if not sent:
+        raise invalid("body", None, "holds no events; send at least one")
     count = partial(services.metrics.add, "attribution_api_intake_events_total", _TOPICS[kind])
     count("rejected", by=len(errors))
     if not taken.records:
         raise Problem(
             422,
-            f"None of {sent} events can be used; nothing was written." if sent else "The body holds no events.",
+            f"None of {sent} events can be used; nothing was written.",
             errors=[
                 FieldError(
                     field=f"events.{e.index}.{e.field}".rstrip("."), value=e.value, reason=f"{e.reason}: {e.detail}"
@@ -161,10 +164,15 @@ async def _ingest(kind: EventKind, body: bytes, request: Request, services: Serv
 
 
 def _read(kind: EventKind, body: bytes, encoding: str, content_type: str, services: Services, now_ms: int) -> Any:
-    rows = rows_of(unpacked(body, encoding, services.settings.max_unpacked_bytes), content_type)
-    if len(rows) > MAX_EVENTS:
-        raise Problem(413, f"{len(rows)} events, at most {MAX_EVENTS} in one request. Send them in several.")
-    return len(rows), take(kind, rows, services.channel_rules, now_ms)
+    plain = unpacked(body, encoding, services.settings.max_unpacked_bytes)
+    lines = raw_lines(plain, content_type)
+    rows = rows_of(plain, content_type) if lines is None else []
+    sent = len(rows if lines is None else lines)
+    if sent > MAX_EVENTS:
+        raise Problem(413, f"{sent} events, at most {MAX_EVENTS} in one request. Send them in several.")
+    if lines is None:
+        return sent, take(kind, rows, services.channel_rules, now_ms)
+    return sent, take_lines(kind, lines, services.channel_rules, now_ms)
 
 
 def _rejected(error: RowError) -> RejectedRow:
@@ -212,7 +220,8 @@ def _body_of(kind: EventKind) -> dict[str, Any]:
     line = _MEDIA[kind]
     event = json.loads(line)
     table = f"{','.join(event)}\n{','.join(event.values())}\n"
-    schema = {"type": "array", "items": {"type": "object"}, "maxItems": MAX_EVENTS}
+    reference = {"$ref": f"#/components/schemas/{EVENTS[kind]['title']}"}
+    schema = {"type": "array", "items": reference, "minItems": 1, "maxItems": MAX_EVENTS}
     text = {"type": "string"}
     return {
         "requestBody": {

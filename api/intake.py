@@ -14,11 +14,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from api.producer import OutRecord
+from api.quick_intake import sure
 from attribution.channels import ChannelRules
 from schemas.aliases import canonical
 from schemas.codec import Event, EventKind, encode_json
 from schemas.events import SpendEvent
-from schemas.lines import Line
+from schemas.lines import Line, json_row
 from schemas.normalise import to_event
 from schemas.records import InvalidRecordError, shown
 from schemas.topics import topic_of
@@ -65,32 +66,52 @@ def take(kind: EventKind, rows: Sequence[Line], rules: ChannelRules, now_ms: int
     """Check every row at the time ``now_ms``; each is in ``records`` or in ``errors``."""
     taken = Taken()
     for index, (line, row) in enumerate(rows):
-        if isinstance(row, str):
-            taken.errors.append(RowError(index, line, None, "", None, "undecodable", row))
-            continue
-        fields: dict[str, Any] = {}
-        try:
-            fields = canonical(kind, row)
-            fields.setdefault("event_id", derived_id(kind, fields))
-            event, record = checked(kind, fields, rules, now_ms)
-        except InvalidRecordError as error:
-            event_id = fields.get("event_id")
-            taken.errors.append(
-                RowError(
-                    index,
-                    line,
-                    shown(event_id) if isinstance(event_id, str) else None,
-                    error.field,
-                    fields.get(error.field),
-                    error.reason,
-                    error.detail,
-                )
-            )
-            continue
-        taken.records.append(record)
-        taken.indices.append(index)
-        taken.event_ids.append(event.event_id)
+        _take(taken, kind, index, line, row, rules, now_ms)
     return taken
+
+
+def take_lines(kind: EventKind, lines: Sequence[tuple[int, bytes]], rules: ChannelRules, now_ms: int) -> Taken:
+    """The same for lines of NDJSON, with their numbers; those in the wire's own form pass as they are."""
+    taken = Taken()
+    known = sure(kind, [raw for _, raw in lines], rules, now_ms)
+    for index, (line, raw) in enumerate(lines):
+        found = known.get(index)
+        if found is None:
+            _take(taken, kind, index, line, json_row(raw), rules, now_ms)
+        else:
+            taken.records.append(found[0])
+            taken.indices.append(index)
+            taken.event_ids.append(found[1])
+    return taken
+
+
+def _take(
+    taken: Taken,
+    kind: EventKind,
+    index: int,
+    line: int,
+    row: Mapping[str, object] | str,
+    rules: ChannelRules,
+    now_ms: int,
+) -> None:
+    if isinstance(row, str):
+        taken.errors.append(RowError(index, line, None, "", None, "undecodable", row))
+        return
+    fields: dict[str, Any] = {}
+    try:
+        fields = canonical(kind, row)
+        if "event_id" not in fields:
+            fields["event_id"] = derived_id(kind, fields)
+        event, record = checked(kind, fields, rules, now_ms)
+    except InvalidRecordError as error:
+        event_id = fields.get("event_id")
+        shown_id = shown(event_id) if isinstance(event_id, str) else None
+        value = fields.get(error.field)
+        taken.errors.append(RowError(index, line, shown_id, error.field, value, error.reason, error.detail))
+        return
+    taken.records.append(record)
+    taken.indices.append(index)
+    taken.event_ids.append(event.event_id)
 
 
 def checked(kind: EventKind, fields: dict[str, Any], rules: ChannelRules, now_ms: int) -> tuple[Event, OutRecord]:

@@ -6,6 +6,7 @@ Users and workspaces, and keys of any workspace, are made on the machine itself:
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from api.auth_request import caller_of, security_of
 from api.auth_responses import KeyIn, KeyList, KeyOut, NewKey
 from api.errors import Problem
 from api.parameters import json_only, problems
+from api.responses import FieldError
 from api.services import Injected
 
 
@@ -61,7 +63,8 @@ def build_router() -> APIRouter:
         except AccountsUnavailable:
             raise
         except AccountError as error:
-            raise Problem(422, str(error)) from None
+            field = re.split("[=:]", str(error), maxsplit=1)[0]
+            raise Problem(422, str(error), errors=[FieldError(field=field, reason=str(error))]) from None
         body = NewKey(key=text, shown=KeyOut.of(key))
         return JSONResponse(body.model_dump(mode="json"), status_code=201)
 

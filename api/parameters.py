@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, TypeAlias
 
 from fastapi import Path, Query, Request
+from pydantic import Field, WithJsonSchema
 
 from api.errors import MEDIA_TYPE, Problem, invalid
 from attribution.errors import UnknownModelError
-from attribution.models.registry import resolve
+from attribution.models.registry import model_names, resolve
 
 # the routes take the rest of the path: an id may hold a slash, which servers decode before routing
 CustomerId: TypeAlias = Annotated[str, Path(min_length=1, max_length=256, examples=["c-42"])]
 ModelName: TypeAlias = Annotated[
-    str | None, Query(max_length=64, description="A model id or alias.", examples=["linear"])
+    Annotated[str, Field(max_length=64), WithJsonSchema({"type": "string", "enum": list(model_names())})] | None,
+    Query(description="A model id or alias.", examples=["linear"]),
 ]
 Cursor: TypeAlias = Annotated[str | None, Query(max_length=2_000, description="`next_cursor` of the page before.")]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import Annotated, Final, TypeAlias
 
 from fastapi import Query
+from pydantic import BeforeValidator
 
 from api.errors import Problem, invalid
 from api.responses import FieldError
@@ -13,8 +15,19 @@ from api.responses import FieldError
 DEFAULT_DAYS: Final = 30
 MAX_DAYS: Final = 1_100
 
-Start: TypeAlias = Annotated[date | None, Query(description="First day, UTC; 30 days up to `end_date`.")]
-End: TypeAlias = Annotated[date | None, Query(description="Last day, UTC, inclusive; today.")]
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _iso(value: object) -> object:
+    """Only the form that the description promises: pydantic takes `0` for a day in 1970, too."""
+    if isinstance(value, str) and not _DAY.fullmatch(value):
+        raise ValueError("give a day as YYYY-MM-DD")
+    return value
+
+
+Day: TypeAlias = Annotated[date, BeforeValidator(_iso)]
+Start: TypeAlias = Annotated[Day | None, Query(description="First day, UTC; 30 days up to `end_date`.")]
+End: TypeAlias = Annotated[Day | None, Query(description="Last day, UTC, inclusive; today.")]
 Currency: TypeAlias = Annotated[
     str | None,
     Query(pattern="^[A-Z]{3}$", examples=["USD"], description="Currency of the report; others are converted."),

@@ -17,7 +17,7 @@ from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
-from api.requests import MAX_TOUCHPOINTS, CalculateIn
+from api.requests import MAX_TOUCHPOINTS, MIN_DAYS, CalculateIn
 from attribution.errors import InvalidParameterError
 from attribution.models.registry import resolve
 from attribution.money import to_micros
@@ -30,7 +30,7 @@ _SURELY_MICROS: Final = 9_000_000_000_000
 _Number: TypeAlias = int | float
 _NumberOrText: TypeAlias = int | float | str
 _Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
-_Days: TypeAlias = Annotated[float, Meta(gt=0, le=3_650)]
+_Days: TypeAlias = Annotated[float, Meta(ge=MIN_DAYS, le=3_650)]
 
 
 class Rules(NamedTuple):

@@ -13,11 +13,13 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from attribution.errors import InvalidParameterError
-from attribution.models.registry import model_ids, resolve
-from attribution.money import to_micros
+from attribution.models.registry import model_names, resolve
+from attribution.money import MAX_MICROS, to_micros
 from attribution.times import to_us
 
 MAX_TOUCHPOINTS: Final = 10_000
+#: The shortest duration that is asked for, in days: durations are whole microseconds, and none may be 0.
+MIN_DAYS: Final = 1e-6
 
 
 def _reasoned(convert: Callable[[Any], int]) -> Callable[[Any], int]:
@@ -46,7 +48,10 @@ TimeUs: TypeAlias = Annotated[
     BeforeValidator(_reasoned(to_us)),
     WithJsonSchema(
         {
-            "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "exclusiveMinimum": 0}],
+            "anyOf": [
+                {"type": "string", "format": "date-time"},
+                {"type": "number", "minimum": 1e-6, "exclusiveMaximum": 1e20},
+            ],
             "description": "ISO-8601 (UTC when it has no zone) or an epoch in s, ms or us.",
         }
     ),
@@ -58,7 +63,7 @@ Micros: TypeAlias = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "number"},
+                {"type": "number", "minimum": -MAX_MICROS / 1e6, "maximum": MAX_MICROS / 1e6},
                 {"type": "string", "pattern": r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"},
             ],
             "description": "Amount in currency units, at most six decimals; a string keeps every digit.",
@@ -69,7 +74,7 @@ Micros: TypeAlias = Annotated[
 ModelId: TypeAlias = Annotated[
     str,
     BeforeValidator(_model_id),
-    WithJsonSchema({"type": "string", "description": f"A model id or alias: {', '.join(model_ids())}."}),
+    WithJsonSchema({"type": "string", "enum": list(model_names()), "description": "A model id or alias."}),
 ]
 
 _STRICT: Final = ConfigDict(extra="forbid", frozen=True)
@@ -129,8 +134,8 @@ class CalculateIn(BaseModel):
     milestones: dict[Literal["lead_created", "opportunity_created"], TimeUs] = Field(
         default_factory=dict, description="Times of the milestones that `w_shaped` and `full_path` read."
     )
-    lookback_days: Annotated[float, Field(gt=0, le=3_650)] | None = None
-    half_life_days: Annotated[float, Field(gt=0, le=3_650)] | None = None
+    lookback_days: Annotated[float, Field(ge=MIN_DAYS, le=3_650)] | None = None
+    half_life_days: Annotated[float, Field(ge=MIN_DAYS, le=3_650)] | None = None
     custom_weights: tuple[Decimal, Decimal, Decimal] | None = Field(
         default=None, description="Shares (first, middle, last) of the model `custom`."
     )

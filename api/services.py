@@ -15,6 +15,7 @@ import anyio
 import anyio.to_thread
 from fastapi import Depends, Request
 
+from accounts.workspaces import DEFAULT
 from api.live_hub import LiveHub
 from api.live_store import Inserted, LiveRow, Position
 from api.metrics import Metrics
@@ -97,8 +98,9 @@ class Services:
 
     async def write(self, records: Sequence[OutRecord]) -> dict[int, str]:
         """Write events; the reasons of those that were not confirmed, by index."""
-        own = [r._replace(topic=self.topic_named(r.topic)) for r in records]
-        return await self.intake(partial(self.producer.write, own))
+        if self._workspace != DEFAULT:
+            records = [r._replace(topic=self.topic_named(r.topic)) for r in records]
+        return await self.intake(partial(self.producer.write, records))
 
     def topic_named(self, topic: str) -> str:
         """The workspace's name of a topic."""

@@ -13,6 +13,7 @@ import limits
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.requests import MIN_DAYS
 from api.store import FX_MAX_AGE_DAYS
 from attribution.config import DEFAULT_MODELS
 from attribution.models.registry import resolve
@@ -130,10 +131,10 @@ class ApiSettings(BaseSettings):
         default=DEFAULT_MODELS, min_length=1, validation_alias=AliasChoices("ATTRIBUTION_DEFAULT_MODELS")
     )
     lookback_days: float = Field(
-        default=90.0, gt=0, le=3_650, validation_alias=AliasChoices("ATTRIBUTION_LOOKBACK_WINDOW_DAYS")
+        default=90.0, ge=MIN_DAYS, le=3_650, validation_alias=AliasChoices("ATTRIBUTION_LOOKBACK_WINDOW_DAYS")
     )
     half_life_days: float = Field(
-        default=7.0, gt=0, le=3_650, validation_alias=AliasChoices("ATTRIBUTION_HALF_LIFE_DAYS")
+        default=7.0, ge=MIN_DAYS, le=3_650, validation_alias=AliasChoices("ATTRIBUTION_HALF_LIFE_DAYS")
     )
     kafka_bootstrap_servers: str = Field(
         default="127.0.0.1:9092", min_length=1, validation_alias=AliasChoices("KAFKA_BOOTSTRAP_SERVERS")

@@ -126,7 +126,7 @@ EVENT_NAMES: Final[dict[str, tuple[str, str | None]]] = {
 def canonical(kind: EventKind, message: Mapping[str, Any]) -> dict[str, Any]:
     """The message under canonical names; what has no canonical name is left out. Null counts as absent."""
     names = _NAMES[kind]
-    found = _pick(names, message)
+    found = _pick_known(_BY_ALIAS[kind], message)
     vendor = "event_id" not in message and not _VENDOR_MARKS.isdisjoint(message)
     if vendor:
         for path, own_names in _PLACES:
@@ -153,6 +153,31 @@ def conversion_type_of(event_name: str) -> str | None:
 
 def _fold(name: str) -> str:
     return " ".join(name.lower().split())
+
+
+def _ranked(names: Mapping[str, tuple[str, ...]]) -> dict[str, list[tuple[str, int]]]:
+    """Aliases with the canonical names that each may stand for, and its place in the list of that name."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for canonical_name, aliases in names.items():
+        for rank, alias in enumerate(aliases):
+            found.setdefault(alias, []).append((canonical_name, rank))
+    return found
+
+
+_BY_ALIAS: Final = {kind: _ranked(names) for kind, names in _NAMES.items()}
+
+
+def _pick_known(by_alias: Mapping[str, list[tuple[str, int]]], message: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``_pick`` finds, by way of the message, which is shorter than the lists."""
+    found: dict[str, Any] = {}
+    ranks: dict[str, int] = {}
+    for name, value in message.items():
+        if value is None:
+            continue
+        for canonical_name, rank in by_alias.get(name, ()):
+            if rank < ranks.get(canonical_name, rank + 1):
+                found[canonical_name], ranks[canonical_name] = value, rank
+    return found
 
 
 def _pick(names: Mapping[str, tuple[str, ...]], place: Mapping[str, Any]) -> dict[str, Any]:

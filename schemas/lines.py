@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -40,14 +40,17 @@ def csv_rows(lines: Iterable[str], check_header: Callable[[list[str]], None]) ->
 def json_rows(lines: Iterable[bytes]) -> Iterator[Line]:
     """One JSON object a line; blank lines are passed over."""
     for line, raw in enumerate(lines, 1):
-        if not raw.strip():
-            continue
-        try:
-            row = loads(raw)
-        except (ValueError, ArithmeticError, RecursionError) as error:
-            yield line, f"no JSON: {error}"
-            continue
-        yield line, row if isinstance(row, dict) else f"no JSON object but {type(row).__name__}"
+        if raw.strip():
+            yield line, json_row(raw)
+
+
+def json_row(raw: bytes) -> Mapping[str, object] | str:
+    """The object in a line, or the reason why there is none."""
+    try:
+        row = loads(raw)
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        return f"no JSON: {error}"
+    return row if isinstance(row, dict) else f"no JSON object but {type(row).__name__}"
 
 
 def loads(raw: bytes) -> Any:
@@ -56,8 +59,12 @@ def loads(raw: bytes) -> Any:
     Raises:
         ValueError, ArithmeticError, RecursionError: no JSON; ``NaN`` and ``Infinity`` are none.
     """
-    return json.loads(raw, parse_float=Decimal, parse_constant=_refuse_constant)
+    return _DECODE(raw.decode(json.detect_encoding(raw), "surrogatepass"))
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
+
+
+#: Made once: ``json.loads`` makes a decoder for each call that has hooks.
+_DECODE: Final = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant).decode

@@ -68,7 +68,7 @@ def load_topics() -> dict[str, TopicSpec]:
 
 def topic_of(kind: TopicKind) -> TopicSpec:
     """The topic that carries this kind of event."""
-    return next(spec for spec in _topics().values() if spec.kind == kind)
+    return _by_kind()[kind]
 
 
 def topic_in(workspace: str, topic: str) -> str:
@@ -93,6 +93,11 @@ def parse_topic(text: str, where: str) -> TopicSpec:
     if spec.partitions < 1:
         raise TopicFileError(f"{where}: partitions must be at least 1, is {spec.partitions}")
     return spec
+
+
+@cache
+def _by_kind() -> Mapping[TopicKind, TopicSpec]:
+    return {spec.kind: spec for spec in _topics().values()}
 
 
 @cache

@@ -67,11 +67,13 @@ def wire_type(kind: EventKind, *, strict: bool = True) -> Any:
 
 def wire_fields(event: Event) -> dict[str, Any]:
     """The event under wire names, without absent fields and without those of the record."""
-    return {
-        _WIRE_NAMES.get(name, name): value
-        for name in event.__struct_fields__
-        if name not in RECORD_FIELDS and (value := getattr(event, name)) is not None
-    }
+    return {wire: value for name, wire in _names_of(type(event)) if (value := getattr(event, name)) is not None}
+
+
+@cache
+def _names_of(kind: type[Event]) -> tuple[tuple[str, str], ...]:
+    """Fields of an event with their names on the wire, without those of the record."""
+    return tuple((n, _WIRE_NAMES.get(n, n)) for n in kind.__struct_fields__ if n not in RECORD_FIELDS)
 
 
 def encode_json(event: Event) -> bytes:

@@ -96,6 +96,11 @@ def resolve(name: str) -> Model:
     return model
 
 
+def model_names() -> tuple[str, ...]:
+    """Every name that ``resolve`` knows: ids and aliases."""
+    return tuple(_BY_NAME)
+
+
 def model_ids() -> tuple[str, ...]:
     """Every public id, without aliases, in the order of the documentation."""
     return tuple(model.model_id for model in MODELS)

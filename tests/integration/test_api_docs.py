@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
-from attribution.config import AttributionConfig
-from attribution.recompute import recomputer
-from attribution.types import ConversionEvent
 from clickhouse.settings import ClickHouseSettings
-from schemas.events import ConversionWireEvent, TouchpointEvent
+from served_api import plant, served_api
 from stream_app.topics import create_topics
-from tests.contract.test_api_analytics import CONFIG, described
-from tests.contract.test_api_store import START_US, Facts, load_clickhouse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,38 +44,10 @@ def served(
 ) -> Iterator[tuple[str, str, str]]:
     """Address and key of the API over a store that holds what the pages name, and the address of that store."""
     create_topics(kafka_bootstrap)
-    touch = TouchpointEvent("t-1", "c-42", START_US - 60_000_000, "Paid Search")
-    sold = ConversionWireEvent("v-1", "c-42", START_US, order_id="o-1001", value_micros=100_000_000, currency="USD")
-    config = AttributionConfig(models=CONFIG.models)
-    event = ConversionEvent(START_US, "v-1", "purchase", "o-1001", 100_000_000, "USD", "completed", "")
-    found = recomputer(config)([(touch.occurred_at_us, "t-1", "Paid Search", "")], [event])
-    engine = ClickHouseSettings(url=clickhouse_url, database=clickhouse_database)
-    load_clickhouse(Facts(touchpoints=[touch], conversions=[sold], credits=[("c-42", c) for c in found]), engine)
-    described(engine)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {
-        "CLICKHOUSE_URL": clickhouse_url,
-        "CLICKHOUSE_DATABASE": clickhouse_database,
-        "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
-        "ATTRIBUTION_API_INSECURE_DEV": "false",
-        "ATTRIBUTION_ACCOUNTS_DIR": str(tmp_path / "accounts"),
-    }
-    command = [sys.executable, "-P", "-m", "cli", "api", "--port", str(port)]
-    with (tmp_path / "api.log").open("wb") as log, subprocess.Popen(command, env=environment, stderr=log) as process:
-        for _ in range(300):
-            assert process.poll() is None, (tmp_path / "api.log").read_text(encoding="utf-8")
-            try:
-                httpx.get(f"http://127.0.0.1:{port}/health")
-                break
-            except httpx.TransportError:
-                time.sleep(0.1)
-        key = (tmp_path / "accounts" / "local.key").read_text(encoding="utf-8")
-        yield f"127.0.0.1:{port}", key, f"{clickhouse_url}/?database={clickhouse_database}"
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-    assert key.strip().split(".")[1] not in (tmp_path / "api.log").read_text(encoding="utf-8")
+    plant(ClickHouseSettings(url=clickhouse_url, database=clickhouse_database))
+    with served_api(kafka_bootstrap, clickhouse_url, clickhouse_database, tmp_path) as api:
+        yield api.url.removeprefix("http://"), api.key, f"{clickhouse_url}/?database={clickhouse_database}"
+    assert api.key.strip().split(".")[1] not in api.log.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES)

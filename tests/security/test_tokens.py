@@ -8,7 +8,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -132,6 +132,36 @@ async def test_our_own_token_opens_and_ends_with_its_key(
         world.accounts.keys.revoke(key.split(".")[0], now=world.now())
         app.state.security.recognised.forget()
         assert (await client.get("/api/v1/auth/me")).status_code == 401
+
+
+async def test_refused_tokens_are_401_on_every_kind_of_route(
+    world: Any, open_client: Callable[..., httpx.AsyncClient]
+) -> None:
+    """Expired, none, tampered, of another audience, issuer or kid, of a revoked key: through the gate, not past it."""
+    key, now = world.key(Role.ADMIN), datetime.now(UTC)
+    tokens = world.accounts.tokens
+    good, _ = tokens.issue(world.accounts.of_bearer(key, now=now), now=now)
+    head, body, mark = good.split(".")
+    plain = jwt.decode(good, options={"verify_signature": False})
+    revoked = world.key(Role.ADMIN)
+    of_revoked, _ = tokens.issue(world.accounts.of_bearer(revoked, now=now), now=now)
+    world.accounts.keys.revoke(revoked.partition(".")[0], now=now)
+    refused = {
+        "expired": tokens.issue(world.accounts.of_bearer(key, now=now), now=now - timedelta(days=1))[0],
+        "none": unsigned({"alg": "none", "kid": jwt.get_unverified_header(good)["kid"]}, plain),
+        "tampered": f"{head}.{body}.{mark[:-4]}AAAA",
+        "audience": jwt.encode(plain | {"aud": "else"}, ED, "EdDSA", headers={"kid": "ed-1"}),
+        "kid": jwt.encode(plain, ED, "EdDSA", headers={"kid": "nobody"}),
+        "revoked": of_revoked,
+    }
+    app = world.app()
+    async with open_client(app) as client:
+        for path in ("/api/v1/attribution/models", "/api/v1/auth/keys"):
+            assert (await client.get(path, headers={"Authorization": f"Bearer {good}"})).status_code == 200
+            for name, token in refused.items():
+                answer = await client.get(path, headers={"Authorization": f"Bearer {token}"})
+                assert answer.status_code == 401, (name, path)
+                assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 def test_keys_rotate_without_a_restart_and_retired_ones_are_refused(world: Any) -> None:
