@@ -139,10 +139,10 @@ async def _ingest(kind: EventKind, body: bytes, request: Request, services: Serv
     )
     sent, taken = await services.intake(read)
     errors = [_rejected(e) for e in taken.errors]
-    count = partial(services.metrics.add, "attribution_api_intake_events_total", _TOPICS[kind])
-    count("rejected", by=len(errors))
     if not sent:
         raise invalid("body", None, "holds no events; send at least one")
+    count = partial(services.metrics.add, "attribution_api_intake_events_total", _TOPICS[kind])
+    count("rejected", by=len(errors))
     if not taken.records:
         raise Problem(
             422,

@@ -46,17 +46,23 @@ TOUCH = {"event_id": "t1", "customer_id": "c", "occurred_at": datetime(2026, 3, 
 ORDER = {"event_id": "o1", "customer_id": "c", "occurred_at": datetime(2026, 3, 2, tzinfo=UTC), "value": Decimal("9.9")}
 SPEND = {"event_id": "s1", "spend_date": "2026-03-01", "channel": "Email", "cost": "1.5", "currency": "USD"}
 LINK = {"event_id": "i1", "customer_id": "c", "previous_id": "d", "occurred_at": "2026-03-01T00:00:00Z"}
+JOURNEY: dict[str, Any] = {
+    "customer_id": "c",
+    "touchpoints": [{"id": "t", "timestamp": datetime(2026, 3, 1, tzinfo=UTC), "channel": "Email", "cost": "0.1"}],
+    "conversion": {"timestamp": "2026-03-02T00:00:00Z", "value": Decimal("100.000001")},
+    "models": ["linear", "u_shaped"],
+}
 #: Arguments of every method but those that change who is signed in.
 ASKED: dict[str, dict[str, Any]] = {
     "health": {},
     "ready": {},
     "models": {},
-    "calculate": {
-        "customer_id": "c",
-        "touchpoints": [{"id": "t", "timestamp": datetime(2026, 3, 1, tzinfo=UTC), "channel": "Email", "cost": "0.1"}],
-        "conversion": {"timestamp": "2026-03-02T00:00:00Z", "value": Decimal("100.000001")},
-        "models": ["linear", "u_shaped"],
-    },
+    "calculate": JOURNEY,
+    "calculate_batch": {"journeys": [JOURNEY, {**JOURNEY, "models": ["nothing"]}]},
+    "run_entry": {"run": "live"},
+    "runs": {"with_dropped": True},
+    "compare_runs": {"run": "1", "with_": "1"},
+    "promote": {"run": "1"},
     "results": {"customer_id": "c-1"},
     "explain": {"conversion_id": "purchase:o/1"},
     "compare": {"start_date": START, "end_date": END, "models": ["linear", "first_touch"]},

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 from attribution_client import lines
 from attribution_client.calls import Call, delete, get, ndjson, post
 from attribution_client.models import analytics, attribution, auth, data, explanation
+from attribution_client.models import runs as runs_
 from attribution_client.parameters import query
 
 _V1: Final = "/api/v1"
@@ -46,8 +47,7 @@ def calculate(
     """Credits of a path under several models; nothing is stored. Amounts are Decimal, int or text, never float."""
     content = {
         "customer_id": customer_id,
-        "touchpoints": [lines.plain(t) for t in touchpoints],
-        "conversion": lines.plain(conversion),
+        **_journey({"touchpoints": touchpoints, "conversion": conversion}),
         "models": models,
         "currency": currency,
         "milestones": None if milestones is None else lines.plain(milestones),
@@ -57,6 +57,12 @@ def calculate(
         "direct_channels": direct_channels,
     }
     return post(f"{_V1}/attribution/calculate", attribution.Calculation, content, is_repeatable=True)
+
+
+def calculate_batch(journeys: Iterable[Event]) -> Call[attribution.BatchCalculation]:
+    """Up to 5,000 journeys, each with the fields of ``calculate``; what is wrong with one concerns that one alone."""
+    body = b"\n".join(lines.line({**journey, **_journey(journey)}) for journey in journeys)
+    return ndjson(f"{_V1}/attribution/calculate/batch", attribution.BatchCalculation, body)
 
 
 def results(
@@ -117,6 +123,27 @@ def send_lines(kind: str, body: bytes) -> Call[data.Ingested]:
     return ndjson(f"{_V1}/data/{kind}", data.Ingested, body)
 
 
+def run(run: str) -> Call[runs_.RunEntry]:
+    """One run, by id or name."""
+    return get(f"{_V1}/runs/{{run}}", runs_.RunEntry, run=run)
+
+
+def runs(*, with_dropped: bool | None = None) -> Call[runs_.RunReport]:
+    """Sets of results, one of which is shown."""
+    return get(f"{_V1}/runs", runs_.RunReport, query=query({"with_dropped": with_dropped}))
+
+
+def compare_runs(run: str, with_: str, *, limit: int | None = None) -> Call[runs_.RunComparison]:
+    """Two runs: checksums, rows, channels, the ``limit`` conversions that differ most."""
+    return get(f"{_V1}/runs/compare", runs_.RunComparison, query=query({"run": run, "with_": with_, "limit": limit}))
+
+
+def promote(run: str, *, expected_active: int | None = None, frozen: bool | None = None) -> Call[runs_.Promotion]:
+    """Show another run; ``Conflict`` if it is not fit, or another than ``expected_active`` is shown."""
+    content = {"expected_active": expected_active, "frozen": frozen}
+    return post(f"{_V1}/runs/{{run}}/promote", runs_.Promotion, content, run=run)
+
+
 def erase(
     customer_id: str, *, policy: Literal["delete", "anonymize"] = "delete", request_id: str | None = None
 ) -> Call[data.ErasureAccepted]:
@@ -171,3 +198,12 @@ def revoke_key(key_id: str) -> Call[None]:
 
 def _send(kind: str, events: Iterable[Event]) -> Call[data.Ingested]:
     return send_lines(kind, lines.joined([lines.line(event) for event in events]))
+
+
+def _journey(fields: Event) -> Event:
+    """Amounts and times of the nested parts, for JSON."""
+    found: dict[str, Any] = {"touchpoints": [lines.plain(t) for t in fields["touchpoints"]]}
+    found["conversion"] = lines.plain(fields["conversion"])
+    if fields.get("milestones"):
+        found["milestones"] = lines.plain(fields["milestones"])
+    return found

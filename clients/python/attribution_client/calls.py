@@ -64,13 +64,14 @@ def get(path: str, answer: type[T], *, query: Query | None = None, is_repeatable
     return Call("GET", path, answer, ids, query or {}, is_repeatable=is_repeatable)
 
 
-def post(path: str, answer: type[T], content: Any = None, *, is_repeatable: bool = False) -> Call[T]:
+def post(path: str, answer: type[T], content: Any = None, *, is_repeatable: bool = False, **ids: str) -> Call[T]:
     """A JSON body; fields that are None are left out."""
+    _check(ids)
     if content is None:
-        return Call("POST", path, answer, is_repeatable=is_repeatable)
+        return Call("POST", path, answer, ids, is_repeatable=is_repeatable)
     plain = {k: v for k, v in content.items() if v is not None}
     body = json.dumps(plain, allow_nan=False).encode()
-    return Call("POST", path, answer, body=body, headers={"Content-Type": JSON}, is_repeatable=is_repeatable)
+    return Call("POST", path, answer, ids, body=body, headers={"Content-Type": JSON}, is_repeatable=is_repeatable)
 
 
 def ndjson(path: str, answer: type[T], body: bytes) -> Call[T]:

@@ -24,6 +24,7 @@ class Endpoints:
 
     models = Endpoint(asks.models)
     calculate = Endpoint(asks.calculate)
+    calculate_batch = Endpoint(asks.calculate_batch)
     results = Endpoint(asks.results)
     each_result = Pages(asks.results, lambda page: page.results)
     explain = Endpoint(asks.explain)
@@ -36,6 +37,11 @@ class Endpoints:
     timeseries = Endpoint(table(f"{_ANALYTICS}/timeseries", analytics.Timeseries, series))
     customer_journey = Endpoint(asks.customer_journey)
     each_journey_event = Pages(asks.customer_journey, lambda page: page.events)
+
+    run_entry = Endpoint(asks.run)
+    runs = Endpoint(asks.runs)
+    compare_runs = Endpoint(asks.compare_runs)
+    promote = Endpoint(asks.promote)
 
     data_status = Endpoint(asks.data_status)
     send_touchpoints = Endpoint(asks.send_touchpoints)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from attribution_client.frames import Table
 from attribution_client.models.common import Dated, Meta
@@ -67,6 +68,37 @@ class Calculation(Table):
     results: tuple[CalculatedResult, ...]
 
     row_path = (("results", ""), ("credits", ""))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedCalculation(Calculation):
+    """The answer for one journey of a batch; ``index`` from 0."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JourneyError:
+    """What is wrong with one journey of a batch."""
+
+    index: int
+    line: int
+    field: str
+    reason: str
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchCalculation(Table):
+    """Calculations in the order of the journeys; ``calculated`` + ``failed`` = ``sent``. Rows: a credit each."""
+
+    sent: int
+    calculated: int
+    failed: int
+    calculations: tuple[IndexedCalculation, ...]
+    errors: tuple[JourneyError, ...]
+
+    row_path = (("calculations", ""), ("results", ""), ("credits", ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
