@@ -161,5 +161,5 @@ class Explanation(BaseModel):
     history: list[Revision] = Field(description="Rows still held, by `rev`; replaced ones go when the engine merges.")
     config: dict[str, Any] = Field(description="Parameters of the run; durations in microseconds.")
     config_hash: str
-    model_version: str | None = Field(None, description="The fit behind `data_driven`; null: none counts.")
+    model_version: str | None = Field(description="The fit behind `data_driven`; null: none counts.")
     meta: Meta

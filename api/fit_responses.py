@@ -29,8 +29,8 @@ class ChannelShare(BaseModel):
     effect: int
     share: float = Field(description="Of the positive effects, 0 to 1.")
     low: float | None = Field(description="Lower end of the interval of the share; null without replicates.")
-    high: float | None = None
-    rank_stability: float | None = Field(None, description="Share of the replicates in which it has this rank.")
+    high: float | None = Field(description="Upper end.")
+    rank_stability: float | None = Field(description="Share of the replicates in which it has this rank.")
     overlaps: list[str] = Field(description="Neighbours in rank whose intervals overlap: that order is not known.")
 
 

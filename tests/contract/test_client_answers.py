@@ -70,6 +70,8 @@ ASKED: dict[str, dict[str, Any]] = {
     "campaign_performance": {**DAYS},
     "roi": {**DAYS},
     "timeseries": {**DAYS, "interval": "week", "group_by": "total"},
+    "budget": {**DAYS, "interval": "day", "most_change": 0.2, "total": "12.5"},
+    "data_driven": {"limit": 3},
     "customer_journey": {"customer_id": "c 2/ü", "models": ["linear"]},
     "data_status": {},
     "send_touchpoints": {"events": [TOUCH]},

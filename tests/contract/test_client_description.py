@@ -32,7 +32,7 @@ NOT_YET: Final = {
     ("GET", "/api/v1/analytics/unattributed"),
 }
 #: Protocols of others: their own clients speak them.
-COLLECTOR: Final = re.compile(r"/v1/|/mp/|/debug/mp/")
+COLLECTOR: Final = re.compile(r"/v1/|/mp/|/debug/mp/|/metrics$")
 #: What the methods need to build a call.
 EVENT: Final = {"event_id": "e", "customer_id": "c"}
 GIVEN: Final[dict[str, dict[str, Any]]] = {

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from attribution_client import lines
 from attribution_client.calls import Call, delete, get, ndjson, post
-from attribution_client.models import analytics, attribution, auth, data, explanation
+from attribution_client.models import analytics, attribution, auth, data, explanation, fits
 from attribution_client.models import runs as runs_
 from attribution_client.parameters import query
 
@@ -126,6 +126,11 @@ def send_lines(kind: str, body: bytes) -> Call[data.Ingested]:
 def run(run: str) -> Call[runs_.RunEntry]:
     """One run, by id or name."""
     return get(f"{_V1}/runs/{{run}}", runs_.RunEntry, run=run)
+
+
+def data_driven(*, limit: int | None = None) -> Call[fits.FitReports]:
+    """The newest fits of the data-driven model, with intervals and warnings."""
+    return get(f"{_V1}/attribution/data-driven", fits.FitReports, query=query({"limit": limit}))
 
 
 def runs(*, with_dropped: bool | None = None) -> Call[runs_.RunReport]:

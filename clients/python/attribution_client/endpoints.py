@@ -9,8 +9,8 @@ from typing import Final
 
 from attribution_client import asks
 from attribution_client.endpoint import Endpoint, Pages
-from attribution_client.models import analytics, attribution
-from attribution_client.parameters import compared, paged, period, series, sums, table
+from attribution_client.models import analytics, attribution, fits
+from attribution_client.parameters import budget, compared, paged, period, series, sums, table
 
 _ANALYTICS: Final = "/api/v1/analytics"
 _campaigns = table(f"{_ANALYTICS}/campaign-performance", analytics.CampaignReport, paged)
@@ -28,12 +28,14 @@ class Endpoints:
     results = Endpoint(asks.results)
     each_result = Pages(asks.results, lambda page: page.results)
     explain = Endpoint(asks.explain)
+    data_driven = Endpoint(asks.data_driven)
     compare = Endpoint(table("/api/v1/attribution/compare", attribution.ModelComparison, compared))
 
     channel_performance = Endpoint(table(f"{_ANALYTICS}/channel-performance", analytics.ChannelReport, sums))
     campaign_performance = Endpoint(_campaigns)
     each_campaign = Pages(_campaigns, lambda page: page.campaigns)
     roi = Endpoint(table(f"{_ANALYTICS}/roi", analytics.RoiReport, period))
+    budget = Endpoint(table(f"{_ANALYTICS}/budget", fits.BudgetPlan, budget))
     timeseries = Endpoint(table(f"{_ANALYTICS}/timeseries", analytics.Timeseries, series))
     customer_journey = Endpoint(asks.customer_journey)
     each_journey_event = Pages(asks.customer_journey, lambda page: page.events)

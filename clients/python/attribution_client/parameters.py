@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Literal, ParamSpec, TypeAlias, TypedDict, TypeVar, Unpack, get_args, get_type_hints
 
 from attribution_client.calls import Call, Query, get
@@ -38,6 +39,14 @@ class Series(Sums, total=False):
 
     interval: Literal["day", "week", "month"] | None
     group_by: Literal["channel", "total"] | None
+
+
+class Budget(Period, total=False):
+    """What a point of a curve is, the share by which a channel may change, and the spend of an interval."""
+
+    interval: Literal["day", "week"] | None
+    most_change: float | None
+    total: Decimal | str | None
 
 
 class Paged(Sums, total=False):
@@ -79,6 +88,11 @@ def sums(**asked: Unpack[Sums]) -> Query:
 def series(**asked: Unpack[Series]) -> Query:
     """See ``Series``."""
     return query(asked, Series)
+
+
+def budget(**asked: Unpack[Budget]) -> Query:
+    """See ``Budget``."""
+    return query(asked, Budget)
 
 
 def paged(**asked: Unpack[Paged]) -> Query:

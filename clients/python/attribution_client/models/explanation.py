@@ -109,6 +109,7 @@ class Explanation(Table):
     history: tuple[Revision, ...]
     config: dict[str, Any]
     config_hash: str
+    model_version: str | None
     meta: Meta
     value = Money()
 
