@@ -28,6 +28,7 @@ from api.store import (
     Unavailable,
 )
 from api.testing_analytics import MemoryAnalytics
+from api.testing_paths import MemoryPaths
 from attribution.config import AttributionConfig
 from attribution.types import UNATTRIBUTED
 
@@ -62,7 +63,7 @@ def at(us: int) -> datetime:
 
 
 @dataclass(slots=True)
-class MemoryStore(MemoryAnalytics):
+class MemoryStore(MemoryAnalytics, MemoryPaths):
     """Facts in lists; the answers are computed from them at each call.
 
     ``failure`` is raised by every read while it is set: a dependency that is down.
