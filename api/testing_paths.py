@@ -27,7 +27,7 @@ from api.paths_store import (
 )
 
 if TYPE_CHECKING:
-    from api.store import ResultRow, TouchCredit
+    from api.store import Meta, ResultRow, TouchCredit
 
 K = TypeVar("K", bound=Hashable)
 _NOTHING = Part(0, 0)
@@ -49,10 +49,11 @@ class _Found(NamedTuple):
 
 
 class MemoryPaths:
-    """Mixed into the double, whose facts these are. It knows one run."""
+    """Mixed into the double, whose facts these are. Every fact is of the run of ``facts``."""
 
     __slots__ = ()
 
+    facts: Meta
     stored: dict[str, list[ResultRow]]
     ping: Callable[[], None]
     _factor: Callable[[date, str, str, int], Fraction | None]
@@ -112,7 +113,8 @@ class MemoryPaths:
 
     def _conversions(self, asked: PathsAsked, channel: str) -> Iterator[ResultRow]:
         """One row of each, whatever its model: all have the same path."""
-        for row in {r.conversion_id: r for rows in self.stored.values() for r in rows}.values():
+        mine = self.stored if asked.run_id == self.facts.run_id else {}
+        for row in {r.conversion_id: r for rows in mine.values() for r in rows}.values():
             is_meant = asked.start <= row.converted_at.date() <= asked.end
             if is_meant and asked.conversion_type in {"", row.conversion_type}:
                 if not channel or any(c.channel == channel for c in row.credits):

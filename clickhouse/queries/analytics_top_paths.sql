@@ -1,7 +1,7 @@
 -- The most frequent paths behind a position, most conversions first, then by id; and all paths together, those of other pages
--- too, as the row with the id ''. Paths are ranked by their hash, and only then are those of the page read with what they are worth: an amount is
--- rounded once per row, day and currency, as in analytics_credits; without both rates it is in no sum. A conversion
--- without a touch has no step.
+-- too, as the row with the id ''. Paths are ranked by their hash, and only then are those of the page read with what they
+-- are worth: an amount is rounded once per row, day and currency, as in analytics_credits; without both rates it is in no
+-- sum. A conversion without a touch has no step.
 -- run_id            the run
 -- start, end        days of the conversion, Date, both inclusive
 -- currency          the reporting currency
@@ -46,7 +46,11 @@ WITH
                 if(
                     touches = 0,
                     [],
-                    if({by_campaign:UInt8} = 1, arrayZip(`t.channel`, `t.campaign`), arrayMap(name -> (name, ''), `t.channel`))
+                    if(
+                        {by_campaign:UInt8} = 1,
+                        arrayZip(`t.channel`, `t.campaign`),
+                        arrayMap(name -> (name, ''), `t.channel`)
+                    )
                 ) AS every_step
             FROM attributions FINAL
             WHERE run_id = {run_id:UInt32}
@@ -107,12 +111,16 @@ FROM
         FROM
         (
             SELECT
-                if(path_hash IN (SELECT path_hash FROM ranked), hex(path_hash), '') AS ranked_id,
-                own,
-                if(own = {currency:String}, toDate(0), day) AS rate_day,
+                ranked_id, own, if(own = {currency:String}, toDate(0), day) AS rate_day,
                 any(if(ranked_id = '', [], arrayMap(step -> (toString(step.1), step.2), steps))) AS path,
                 count() AS times, sum(value_micros) AS value, sum(touches) AS path_touches
-            FROM paths
+            FROM
+            (
+                SELECT
+                    day, own, value_micros, touches, steps,
+                    if(path_hash IN (SELECT path_hash FROM ranked), hex(path_hash), '') AS ranked_id
+                FROM paths
+            )
             GROUP BY ranked_id, own, rate_day
         )
         ARRAY JOIN if(ranked_id = '', [''], [ranked_id, '']) AS shown
