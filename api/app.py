@@ -24,6 +24,7 @@ from api import (
     health_routes,
     ingest_routes,
     key_routes,
+    paths_routes,
     sums_routes,
 )
 from api.access import AccessTable
@@ -133,6 +134,7 @@ def create_app(
     rooms = (
         attribution_routes,
         explain_routes,
+        paths_routes,
         sums_routes,
         analytics_routes,
         data_routes,

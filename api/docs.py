@@ -37,7 +37,10 @@ _PAGE: Final = """<!doctype html>
 
 TAGS: Final = [
     {"name": "attribution", "description": "Models, calculations and stored credits."},
-    {"name": "analytics", "description": "Channel performance and customer journeys."},
+    {
+        "name": "analytics",
+        "description": "Performance of channels and campaigns, paths to conversion, customer journeys.",
+    },
     {"name": "data", "description": "Freshness and completeness."},
     {"name": "auth", "description": "Sessions, tokens and keys."},
     {"name": "health", "description": "For load balancers and people who wonder."},

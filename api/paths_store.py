@@ -1,8 +1,8 @@
-"""The part of the store's port behind reports over paths: which conversions, how long, how late, by what parts of channels.
+"""The part of the store's port behind reports over paths: which, how long, how late, by what parts of channels.
 
-A path is the eligible touches of a conversion of the run, as its newest row holds it; of a conversion that no touch could
-earn, none. Deleted conversions are in nothing. Amounts are int micros in the reporting currency: rounded once per row of
-an answer, day and original currency, at the rates of the day. Conversions without a rate are in nothing but
+A path is the eligible touches of a conversion of the run, as its newest row holds it; of a conversion that no touch
+could earn, none. Deleted conversions are in nothing. Amounts are int micros in the reporting currency: rounded once per
+row of an answer, day and original currency, at the rates of the day. Conversions without a rate are in nothing but
 ``other_currencies``.
 """
 

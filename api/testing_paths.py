@@ -115,10 +115,10 @@ class MemoryPaths:
         """One row of each, whatever its model: all have the same path."""
         mine = self.stored if asked.run_id == self.facts.run_id else {}
         for row in {r.conversion_id: r for rows in mine.values() for r in rows}.values():
-            is_meant = asked.start <= row.converted_at.date() <= asked.end
-            if is_meant and asked.conversion_type in {"", row.conversion_type}:
-                if not channel or any(c.channel == channel for c in row.credits):
-                    yield row
+            is_of_type = asked.conversion_type in {"", row.conversion_type}
+            has_channel = not channel or any(c.channel == channel for c in row.credits)
+            if asked.start <= row.converted_at.date() <= asked.end and is_of_type and has_channel:
+                yield row
 
 
 def _sums(grouped: Iterable[tuple[K, _Sold]]) -> dict[K, Part]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import statistics
 from collections import defaultdict
-from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from api.testing import at
 from attribution.batch import attribute_all
 from attribution.config import DAY_US, AttributionConfig
-from attribution.types import Conversion, ConversionCredits, ConversionEvent, Touch
+from attribution.types import Conversion, ConversionCredits, ConversionEvent, Status, Touch
 from clickhouse.fx import Rate
 from tests.contract.test_api_store import CHANNELS, START, START_US, Facts
 
@@ -26,6 +25,15 @@ CONFIG = AttributionConfig(models=("first_touch", "linear"), exclude_channels=fr
 CURRENCIES = ("USD", "USD", "EUR", "JPY", "CHF")
 DAYS = 30
 _HOUR_US = DAY_US // 24
+#: Status and value of corrections: none, all taken back, cancelled, restated, more taken back than it was worth.
+_FIXES: tuple[tuple[Status | None, int], ...] = (
+    (None, 0),
+    (None, 0),
+    ("refunded", 0),
+    ("cancelled", 0),
+    ("completed", 77),
+    ("refunded", 10**9),
+)
 
 
 class World(NamedTuple):
@@ -57,10 +65,7 @@ def build_world(seed: int, customers: int) -> World:
                 "",
             )
             first.append((customer, sold))
-            status, value = random_.choice(
-                ((None, 0), (None, 0), ("refunded", 0), ("refunded", sold.value_micros // 3), ("cancelled", 0))
-                + (("completed", 77), ("refunded", sold.value_micros))
-            )
+            status, value = random_.choice([*_FIXES, ("refunded", sold.value_micros // 3)])
             if status is not None:
                 later = sold._replace(
                     at_us=at_us + 5, event_id=f"{sold.event_id}-fix", status=status, adjusts=sold.event_id
@@ -159,8 +164,3 @@ def bucket_of(conversion: Conversion, touch: Touch) -> str:
         return "1-24 h"
     days = lag // DAY_US
     return f"{days} d" if days < 30 else "30+ d"
-
-
-def only(facts: Facts, *, is_live: bool) -> Facts:
-    """The same with the conversions that are, or are not, live."""
-    return replace(facts, credits=[(c, f) for c, f in facts.credits if f.conversion.is_live is is_live])

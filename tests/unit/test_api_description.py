@@ -20,6 +20,7 @@ from api import (
     data_responses,
     explain_responses,
     ingest_responses,
+    paths_responses,
     responses,
     sums_responses,
 )
@@ -65,6 +66,10 @@ def test_the_endpoints_are_those_promised() -> None:
         ("GET", "/api/v1/analytics/campaign-performance"),
         ("GET", "/api/v1/analytics/roi"),
         ("GET", "/api/v1/analytics/timeseries"),
+        ("GET", "/api/v1/analytics/top-paths"),
+        ("GET", "/api/v1/analytics/path-length"),
+        ("GET", "/api/v1/analytics/time-lag"),
+        ("GET", "/api/v1/analytics/assisted-conversions"),
         ("GET", "/api/v1/data/status"),
         ("POST", "/api/v1/data/touchpoints"),
         ("POST", "/api/v1/data/conversions"),
@@ -141,6 +146,7 @@ def test_every_example_fits_its_model() -> None:
         data_responses,
         explain_responses,
         ingest_responses,
+        paths_responses,
         sums_responses,
     )
     found = [value for room in rooms for value in vars(room).values() if isinstance(value, type)]
