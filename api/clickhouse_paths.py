@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 from api.paths_store import (
@@ -41,7 +42,7 @@ class ClickHousePaths:
             limit=shown.limit,
         )
         paths = [
-            PathSum(row["path_id"], tuple(Step(*step) for step in row["steps_shown"]), _touched(row))
+            PathSum(row["path_id"], _steps(row["channels_shown"], row["campaigns_shown"], shown), _touched(row))
             for row in rows
             if row["path_id"]
         ]
@@ -70,6 +71,13 @@ class ClickHousePaths:
                 of[row["role"]][row["of_channel"]] = Part(row["conversions"], row["value_micros"])
         untouched = next(iter(of["none"].values()), _NOTHING)
         return Assists(*_currencies(rows), of["first"], of["last"], of["assist"], untouched)
+
+
+def _steps(channels: Sequence[str], campaigns: Sequence[str], shown: PathsShown) -> tuple[Step, ...]:
+    names = campaigns if shown.by_campaign else [""] * len(channels)
+    # without a touch there is no channel, but a campaign
+    every = [Step(*step) for step in zip(channels, names, strict=False)]
+    return tuple(step for step, _ in groupby(every)) if shown.collapse else tuple(every)
 
 
 def _touched(row: dict[str, Any]) -> Part:

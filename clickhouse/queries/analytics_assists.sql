@@ -1,7 +1,9 @@
--- What part each channel has in conversions: role 'first' as the first touch of a path, 'last' as the last one, 'assist' in
--- any place but the last; a conversion counts once for each role of a channel. Role 'none' of the channel 'unattributed':
--- conversions without a touch. An amount is rounded once per channel, role, day and currency, as in analytics_credits;
--- without both rates it is in no sum, and a role that has no others has has_usable = 0.
+-- What part each channel has in conversions: role 'first' as the first touch of a path, 'last' as the last one,
+-- 'assist' in any place but the last; a conversion counts once for each role of a channel. Role 'none' of the
+-- channel 'unattributed': conversions without a touch. An amount is rounded once per channel, role, day and
+-- currency, as in analytics_credits; without both rates it is in no sum, and a role that has no others has
+-- has_usable = 0. A path of 'unattributed' alone is no touch: intake and channel rules refuse a channel of that
+-- name.
 -- run_id            the run
 -- start, end        days of the conversion, Date, both inclusive
 -- currency          the reporting currency
@@ -57,7 +59,7 @@ FROM
                 (
                     SELECT
                         toDate(converted_at) AS day, toString(currency) AS own, value_micros,
-                        if(`t.channel` = ['unattributed'] AND `t.id` = [''], 0, length(`t.channel`)) AS touches,
+                        if(`t.channel` = ['unattributed'], 0, length(`t.channel`)) AS touches,
                         `t.channel` AS channels
                     FROM attributions FINAL
                     WHERE run_id = {run_id:UInt32}

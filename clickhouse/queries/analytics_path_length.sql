@@ -1,6 +1,7 @@
--- Conversions by the number of their eligible touches (0: none was eligible), and in each what they are worth: an amount is
--- rounded once per number, day and currency, as in analytics_credits; without both rates it is in no sum, and a number
--- that has no others has has_usable = 0.
+-- Conversions by the number of their eligible touches (0: none was eligible), and in each what they are worth: an
+-- amount is rounded once per number, day and currency, as in analytics_credits; without both rates it is in no sum,
+-- and a number that has no others has has_usable = 0. A path of 'unattributed' alone is no touch: intake and channel
+-- rules refuse a channel of that name.
 -- run_id            the run
 -- start, end        days of the conversion, Date, both inclusive
 -- currency          the reporting currency
@@ -41,7 +42,7 @@ FROM
         (
             SELECT
                 toDate(converted_at) AS day, toString(currency) AS own, value_micros,
-                if(`t.channel` = ['unattributed'] AND `t.id` = [''], 0, length(`t.channel`)) AS touches
+                if(`t.channel` = ['unattributed'], 0, length(`t.channel`)) AS touches
             FROM attributions FINAL
             WHERE run_id = {run_id:UInt32}
               AND converted_at >= toDateTime64({start:Date}, 6, 'UTC')

@@ -1,7 +1,9 @@
--- Conversions by the time from their first and from their last touch, in one row. buckets: of each pair of buckets the
--- conversions and what they are worth; a bucket is the number of bounds that the time reaches, 0 without a touch. An amount
--- is rounded once per pair, day and currency, as in analytics_credits; without both rates it is in nothing of this.
--- Times are whole seconds, cut. Quantiles interpolate linearly between the two nearest times (Hyndman and Fan 1996, type 7).
+-- Conversions by the time from their first and from their last touch, in one row. buckets: of each pair of buckets
+-- the conversions and what they are worth; a bucket is the number of bounds that the time reaches, 0 without a
+-- touch. An amount is rounded once per pair, day and currency, as in analytics_credits; without both rates it is in
+-- nothing of this. Times are whole seconds, cut. Quantiles interpolate linearly between the two nearest times
+-- (Hyndman and Fan 1996, type 7). A path of 'unattributed' alone is no touch: intake and channel rules refuse a
+-- channel of that name.
 -- run_id            the run
 -- start, end        days of the conversion, Date, both inclusive
 -- currency          the reporting currency
@@ -55,7 +57,7 @@ FROM
             (
                 SELECT
                     toDate(converted_at) AS day, toString(currency) AS own, value_micros,
-                    if(`t.channel` = ['unattributed'] AND `t.id` = [''], 0, length(`t.channel`)) AS touches,
+                    if(`t.channel` = ['unattributed'], 0, length(`t.channel`)) AS touches,
                     toUnixTimestamp64Micro(converted_at) AS at_us,
                     toUInt32(intDiv(greatest(at_us - toUnixTimestamp64Micro(`t.at`[1]), 0), 1000000)) AS first_lag,
                     toUInt32(intDiv(greatest(at_us - toUnixTimestamp64Micro(`t.at`[-1]), 0), 1000000)) AS last_lag

@@ -1,7 +1,8 @@
--- The most frequent paths behind a position, most conversions first, then by id; and all paths together, those of other pages
--- too, as the row with the id ''. Paths are ranked by their hash, and only then are those of the page read with what they
--- are worth: an amount is rounded once per row, day and currency, as in analytics_credits; without both rates it is in no
--- sum. A conversion without a touch has no step.
+-- The most frequent paths behind a position, most conversions first, then by id; and all paths together, those of
+-- other pages too, as the row with the id ''. Paths are ranked by their hash, and only then are those of the page
+-- read with what they are worth: an amount is rounded once per row, day and currency, as in analytics_credits;
+-- without both rates it is in no sum. A conversion without a touch has no step. A path of 'unattributed' alone is no
+-- touch: intake and channel rules refuse a channel of that name.
 -- run_id            the run
 -- start, end        days of the conversion, Date, both inclusive
 -- currency          the reporting currency
@@ -34,24 +35,24 @@ WITH
     ),
     paths AS
     (
+        -- two quick hashes of 64 bits: one alone may be the same for two of some million paths
         SELECT
-            day, own, value_micros, touches,
-            if({collapse:UInt8} = 1, arrayCompact(every_step), every_step) AS steps,
-            sipHash128(steps) AS path_hash
+            day, own, value_micros, touches, channels,
+            if({by_campaign:UInt8} = 1, campaigns, []) AS campaigns_shown,
+            if(
+                {by_campaign:UInt8} = 1,
+                if({collapse:UInt8} = 1, arrayCompact(arrayZip(channels, campaigns)), arrayZip(channels, campaigns)),
+                []
+            ) AS pairs,
+            if({collapse:UInt8} = 1, arrayCompact(channels), channels) AS names,
+            if({by_campaign:UInt8} = 1, cityHash64(pairs), cityHash64(names)) AS hash_1,
+            if({by_campaign:UInt8} = 1, xxHash64(pairs), xxHash64(names)) AS hash_2
         FROM
         (
             SELECT
                 toDate(converted_at) AS day, toString(currency) AS own, value_micros,
-                if(`t.channel` = ['unattributed'] AND `t.id` = [''], 0, length(`t.channel`)) AS touches,
-                if(
-                    touches = 0,
-                    [],
-                    if(
-                        {by_campaign:UInt8} = 1,
-                        arrayZip(`t.channel`, `t.campaign`),
-                        arrayMap(name -> (name, ''), `t.channel`)
-                    )
-                ) AS every_step
+                if(`t.channel` = ['unattributed'], 0, length(`t.channel`)) AS touches,
+                `t.channel` AS channels, `t.campaign` AS campaigns
             FROM attributions FINAL
             WHERE run_id = {run_id:UInt32}
               AND converted_at >= toDateTime64({start:Date}, 6, 'UTC')
@@ -62,7 +63,7 @@ WITH
     ),
     ranked AS
     (
-        SELECT path_hash
+        SELECT hash_1, hash_2
         FROM paths
         WHERE own = {currency:String}
            OR (day, own) IN
@@ -70,16 +71,20 @@ WITH
                   SELECT day, currency FROM rates
                   WHERE rate > 0 AND day IN (SELECT day FROM rates WHERE currency = {currency:String} AND rate > 0)
               )
-        GROUP BY path_hash
+        GROUP BY hash_1, hash_2
         HAVING {has_after:UInt8} = 0
             OR count() < {after_conversions:UInt64}
-            OR (count() = {after_conversions:UInt64} AND hex(path_hash) > {after_id:String})
-        ORDER BY count() DESC, path_hash
+            OR (
+                count() = {after_conversions:UInt64}
+                AND concat(leftPad(hex(hash_1), 16, '0'), leftPad(hex(hash_2), 16, '0')) > {after_id:String}
+            )
+        ORDER BY count() DESC, hash_1, hash_2
         LIMIT {limit:UInt32}
     )
 SELECT
     path_id,
-    any(path) AS steps_shown,
+    arrayMap(name -> toString(name), arraySlice(any(path).1, 1, any(path).3)) AS channels_shown,
+    any(path).2 AS campaigns_shown,
     max(is_usable) AS has_usable,
     sumIf(n, is_usable) AS conversions,
     sumIf(micros, is_usable) AS value_micros,
@@ -112,13 +117,17 @@ FROM
         (
             SELECT
                 ranked_id, own, if(own = {currency:String}, toDate(0), day) AS rate_day,
-                any(if(ranked_id = '', [], arrayMap(step -> (toString(step.1), step.2), steps))) AS path,
+                any((channels, campaigns_shown, touches)) AS path,
                 count() AS times, sum(value_micros) AS value, sum(touches) AS path_touches
             FROM
             (
                 SELECT
-                    day, own, value_micros, touches, steps,
-                    if(path_hash IN (SELECT path_hash FROM ranked), hex(path_hash), '') AS ranked_id
+                    day, own, value_micros, touches, channels, campaigns_shown,
+                    if(
+                        (hash_1, hash_2) IN (SELECT hash_1, hash_2 FROM ranked),
+                        concat(leftPad(hex(hash_1), 16, '0'), leftPad(hex(hash_2), 16, '0')),
+                        ''
+                    ) AS ranked_id
                 FROM paths
             )
             GROUP BY ranked_id, own, rate_day
