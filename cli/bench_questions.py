@@ -34,8 +34,13 @@ if TYPE_CHECKING:
 
 _MODEL: Final = "linear"
 _TOP_PATHS: Final = {
-    **{"channel": "", "by_campaign": 0, "collapse": 1, "limit": 100},
-    **{"has_after": 0, "after_conversions": 0, "after_id": ""},
+    "channel": "",
+    "by_campaign": 0,
+    "collapse": 1,
+    "limit": 100,
+    "has_after": 0,
+    "after_conversions": 0,
+    "after_id": "",
 }
 
 
