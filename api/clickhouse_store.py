@@ -16,6 +16,7 @@ from typing import Any, Final
 from api import report_days
 from api.clickhouse_analytics import ClickHouseAnalytics
 from api.clickhouse_live import ClickHouseLive
+from api.clickhouse_paths import ClickHousePaths
 from api.clickhouse_runs import ClickHouseRuns
 from api.metrics import Metrics
 from api.report_days import Asked
@@ -46,7 +47,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-class ClickHouseStore(ClickHouseAnalytics, ClickHouseRuns, ClickHouseLive):
+class ClickHouseStore(ClickHouseAnalytics, ClickHouseRuns, ClickHouseLive, ClickHousePaths):
     """Reads the active run of one database."""
 
     def __init__(self, settings: ClickHouseSettings, metrics: Metrics | None = None) -> None:

@@ -39,7 +39,10 @@ _PAGE: Final = """<!doctype html>
 
 TAGS: Final = [
     {"name": "attribution", "description": "Models, calculations and stored credits."},
-    {"name": "analytics", "description": "Channel performance and customer journeys."},
+    {
+        "name": "analytics",
+        "description": "Performance of channels and campaigns, paths to conversion, customer journeys.",
+    },
     {"name": "data", "description": "Freshness and completeness."},
     {"name": "collector", "description": "For SDKs of Segment, RudderStack and GA4."},
     {"name": "runs", "description": "Sets of results, one of which is shown."},

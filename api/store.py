@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from api.analytics_store import Analytics
 from api.live_store import LiveStore
+from api.paths_store import Paths
 from api.run_store import RunStore
 
 #: By which day credits are summed; spend has one day only. The unattributed row is by conversion day in both.
@@ -212,7 +213,7 @@ class Page:
     parts: Any = field(default=None, compare=False, repr=False)
 
 
-class Store(Analytics, RunStore, LiveStore, Protocol):
+class Store(Analytics, RunStore, LiveStore, Paths, Protocol):
     """Reads over the active run. Calls block; they may come from several threads at once."""
 
     def ping(self) -> None:

@@ -29,6 +29,7 @@ from api.store import (
 )
 from api.testing_analytics import MemoryAnalytics
 from api.testing_live import Feed, MemoryLive
+from api.testing_paths import MemoryPaths
 from api.testing_runs import MemoryRuns, RunList
 from attribution.config import AttributionConfig
 from attribution.types import UNATTRIBUTED
@@ -65,7 +66,7 @@ def at(us: int) -> datetime:
 
 
 @dataclass(slots=True)
-class MemoryStore(MemoryAnalytics, MemoryRuns, MemoryLive):
+class MemoryStore(MemoryAnalytics, MemoryRuns, MemoryLive, MemoryPaths):
     """Facts in lists; the answers are computed from them at each call.
 
     ``failure`` is raised by every read while it is set: a dependency that is down.

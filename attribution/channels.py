@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 from urllib.parse import unquote_plus, urlsplit
 
 from attribution.channel_hosts import host_names, is_under, registrable_host
+from attribution.types import UNATTRIBUTED
 
 #: Distinct inputs remembered by a set of rules; streams repeat themselves.
 CACHE_SIZE: Final = 65_536
@@ -210,7 +211,7 @@ class _Compiler:
             raise self._error("rules", "must be a list with at least one rule")
         return ChannelRules(
             rules=tuple(self._rule(number, raw) for number, raw in enumerate(raw_rules, start=1)),
-            otherwise=self._name("otherwise", top.get("otherwise", "Unassigned")),
+            otherwise=self._channel("otherwise", top.get("otherwise", "Unassigned")),
             click_hints=self._click_hints(top.get("click_ids", {})),
             gateways=frozenset(self._texts("gateways", top.get("gateways", []))),
             own_domains=frozenset(self._texts("own_domains", top.get("own_domains", []))),
@@ -233,9 +234,15 @@ class _Compiler:
             )
         return hints
 
+    def _channel(self, place: str, value: object) -> str:
+        name = self._name(place, value)
+        if name.strip().casefold() == UNATTRIBUTED:
+            raise self._error(place, f"{name!r} names conversions without a touch; give another name")
+        return name
+
     def _rule(self, number: int, raw: object) -> tuple[str, tuple[tuple[_Predicate, ...], ...]]:
         rule = self._mapping(f"rule {number}", raw)
-        channel = self._name(f"rule {number}, field channel", rule.get("channel"))
+        channel = self._channel(f"rule {number}, field channel", rule.get("channel"))
         place = f"rule {number} ({channel})"
         self._known(place, rule, ("channel", "any"))
         alternatives = rule.get("any")

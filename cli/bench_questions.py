@@ -14,6 +14,7 @@ from datetime import timedelta
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
+from api.paths_store import LAG_BOUNDS_S
 from cli.bench_live import Changes
 from cli.bench_loop import Measured, measure
 from cli.local_key import key_header
@@ -32,6 +33,15 @@ if TYPE_CHECKING:
     from clickhouse.settings import ClickHouseSettings
 
 _MODEL: Final = "linear"
+_TOP_PATHS: Final = {
+    "channel": "",
+    "by_campaign": 0,
+    "collapse": 1,
+    "limit": 100,
+    "has_after": 0,
+    "after_conversions": 0,
+    "after_id": "",
+}
 
 
 def measure_all(
@@ -88,13 +98,19 @@ def measure_all(
 
 
 def _paths(world: World, customer: str) -> dict[str, str]:
-    span = f"start_date={world.start}&end_date={world.end}&attribution_model={_MODEL}"
+    days = f"start_date={world.start}&end_date={world.end}"
+    span = f"{days}&attribution_model={_MODEL}"
     report = "/api/v1/analytics/channel-performance"
     return {
         "GET channel-performance, 90 days": f"{report}?{span}",
         "GET channel-performance, 90 days, touch day": f"{report}?{span}&basis=touch_day",
         "GET channel-performance, 90 days, one type": f"{report}?{span}&conversion_type=purchase",
         "GET channel-performance, 1 day": f"{report}?start_date={world.end}&end_date={world.end}",
+        "GET top-paths, 90 days": f"/api/v1/analytics/top-paths?{days}",
+        "GET top-paths, 90 days, by campaign": f"/api/v1/analytics/top-paths?{days}&by=campaign",
+        "GET path-length, 90 days": f"/api/v1/analytics/path-length?{days}",
+        "GET time-lag, 90 days": f"/api/v1/analytics/time-lag?{days}",
+        "GET assisted-conversions, 90 days": f"/api/v1/analytics/assisted-conversions?{days}",
         "GET results of a customer": f"/api/v1/attribution/results/{customer}",
         "GET journey of a customer": f"/api/v1/analytics/customer-journey/{customer}",
         "GET journey of a customer with credits": f"/api/v1/analytics/customer-journey/{customer}?models=linear",
@@ -129,6 +145,7 @@ def _queries(world: World, customer: str) -> dict[str, tuple[str, dict[str, Any]
     of_model = {**span, "model": _MODEL}
     money = {"currency": "USD", "fx_max_age_days": 7}
     asked = {**money, "model": _MODEL, "conversion_type": "", "run_id": 1}
+    paths = {**money, **span, "conversion_type": "", "run_id": 1}
     every = [world.start + timedelta(days=i) for i in range(world.days)]
     page = {"customer_id": customer, "has_after": 0, "after_us": 0, "after_id": ""}
     return {
@@ -138,6 +155,10 @@ def _queries(world: World, customer: str) -> dict[str, tuple[str, dict[str, Any]
         "query report_credits_touch, 1 day": ("report_credits_touch", {**asked, **span, "days": every[-1:]}),
         "query report_credits_touch, 90 days": ("report_credits_touch", {**asked, **span, "days": every}),
         "query report_spend": ("report_spend", {**money, **span}),
+        "query analytics_top_paths": ("analytics_top_paths", {**paths, **_TOP_PATHS}),
+        "query analytics_path_length": ("analytics_path_length", {**paths, "longest": 12}),
+        "query analytics_time_lag": ("analytics_time_lag", {**paths, "bounds_s": list(LAG_BOUNDS_S)}),
+        "query analytics_assists": ("analytics_assists", paths),
         "query results_page": ("results_page", {**page, "model": "", "after_model": "", "limit": 100}),
         "query journey_page": ("journey_page", {**page, "after_rank": 0, "limit": 100}),
         "panel channels over time": ("panel_channels_over_time", of_model),

@@ -18,6 +18,18 @@ analytics_credits              start, end, models: list, currency, conversion_ty
 analytics_credits_touch        the same by the day of the touch
 analytics_spend                start, end, currency, bucket, by_campaign, fx_max_age_days -> shown, of_channel,
                                campaign, has_usable, spend_micros, converted, left_out
+analytics_top_paths            run_id, start, end, currency, conversion_type, fx_max_age_days, channel, by_campaign and
+                               collapse: 0 or 1, has_after, after_conversions, after_id, limit -> path_id ("": all
+                               paths), channels_shown, campaigns_shown, has_usable, conversions, value_micros,
+                               all_touches, converted, left_out
+analytics_path_length          run_id, start, end, currency, conversion_type, fx_max_age_days, longest -> of_length,
+                               has_usable, conversions, value_micros, all_touches, converted, left_out
+analytics_time_lag             the same but longest, bounds_s: list of seconds -> one row: buckets (list of bucket since
+                               the first touch, since the last, conversions, micros), first_s and last_s (quantiles),
+                               converted, left_out
+analytics_assists              run_id, start, end, currency, conversion_type, fx_max_age_days -> of_channel, role
+                               ("first", "last", "assist", "none"), has_usable, conversions, value_micros, converted,
+                               left_out
 explain_history                conversion_id -> rev, customer_id, converted_at, value_micros, currency, is_deleted,
                                config_hash, emitted_at, models, ids, weights, micros: every row still held, by rev
 explain_config                 none -> config (JSON), config_hash of the active run

@@ -41,6 +41,8 @@ PATHS = {
     "/api/v1/analytics/customer-journey/marked": False,
     f"/api/v1/analytics/campaign-performance?start_date={DAY}&end_date={DAY}&attribution_model=linear": False,
     f"/api/v1/analytics/timeseries?start_date={DAY}&end_date={DAY}&attribution_model=linear": False,
+    f"/api/v1/analytics/top-paths?start_date={DAY}&end_date={DAY}": False,
+    f"/api/v1/analytics/assisted-conversions?start_date={DAY}&end_date={DAY}": False,
 }
 
 

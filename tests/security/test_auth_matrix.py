@@ -70,6 +70,8 @@ READ = {
     "/api/v1/attribution/results/{customer_id}",
     "/api/v1/analytics/channel-performance",
     "/api/v1/analytics/customer-journey/{customer_id}",
+    "/api/v1/analytics/top-paths",
+    "/api/v1/analytics/assisted-conversions",
     "/api/v1/data/status",
 }
 

@@ -177,6 +177,11 @@ ONE_RULE = {"channel": "A", "any": [{"source": {"is": "a"}}]}
         ({"rules": []}, "my.yaml: rules: must be a list"),
         ({"rules": [ONE_RULE], "list": {}}, "my.yaml: top level, field list: is unknown; use one of version, lists"),
         ({"rules": [ONE_RULE, {"any": []}]}, "my.yaml: rule 2, field channel: must be a text"),
+        (
+            {"rules": [ONE_RULE | {"channel": "Unattributed"}]},
+            "rule 1, field channel: 'Unattributed' names conversions",
+        ),
+        ({"rules": [ONE_RULE], "otherwise": "unattributed"}, "otherwise: 'unattributed' names conversions"),
         ({"rules": [{"channel": "A", "any": []}]}, r"my.yaml: rule 1 \(A\), field any: must be a list"),
         ({"rules": [{"channel": "A", "any": [{}]}]}, r"rule 1 \(A\), field any: an empty condition"),
         (
