@@ -21,10 +21,12 @@ from api import (
     auth_routes,
     data_routes,
     explain_routes,
+    funnel_routes,
     health_routes,
     ingest_routes,
     key_routes,
     sums_routes,
+    unattributed_routes,
 )
 from api.access import AccessTable
 from api.clickhouse_store import ClickHouseStore
@@ -134,6 +136,8 @@ def create_app(
         attribution_routes,
         explain_routes,
         sums_routes,
+        funnel_routes,
+        unattributed_routes,
         analytics_routes,
         data_routes,
         ingest_routes,

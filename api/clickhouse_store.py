@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from api import report_days
 from api.clickhouse_analytics import ClickHouseAnalytics
+from api.clickhouse_funnel import ClickHouseFunnels
 from api.report_days import Asked
 from api.store import (
     FX_MAX_AGE_DAYS,
@@ -42,7 +43,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-class ClickHouseStore(ClickHouseAnalytics):
+class ClickHouseStore(ClickHouseAnalytics, ClickHouseFunnels):
     """Reads the active run of one database."""
 
     def __init__(self, settings: ClickHouseSettings) -> None:

@@ -14,6 +14,7 @@ from datetime import date, datetime
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from api.analytics_store import Analytics
+from api.funnel_store import Funnels
 
 #: By which day credits are summed; spend has one day only. The unattributed row is by conversion day in both.
 Basis: TypeAlias = Literal["conversion_day", "touch_day"]
@@ -210,7 +211,7 @@ class Page:
     parts: Any = field(default=None, compare=False, repr=False)
 
 
-class Store(Analytics, Protocol):
+class Store(Analytics, Funnels, Protocol):
     """Reads over the active run. Calls block; they may come from several threads at once."""
 
     def ping(self) -> None:

@@ -28,6 +28,7 @@ from api.store import (
     Unavailable,
 )
 from api.testing_analytics import MemoryAnalytics
+from api.testing_funnel import MemoryFunnels
 from attribution.config import AttributionConfig
 from attribution.types import UNATTRIBUTED
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from api.offsets import Bounds
     from api.producer import OutRecord
+    from attribution.identity import Link
     from attribution.types import ConversionCredits
     from schemas.events import ConversionWireEvent, SpendEvent, TouchpointEvent
 
@@ -62,7 +64,7 @@ def at(us: int) -> datetime:
 
 
 @dataclass(slots=True)
-class MemoryStore(MemoryAnalytics):
+class MemoryStore(MemoryAnalytics, MemoryFunnels):
     """Facts in lists; the answers are computed from them at each call.
 
     ``failure`` is raised by every read while it is set: a dependency that is down.
@@ -77,6 +79,7 @@ class MemoryStore(MemoryAnalytics):
     read: list[Progress] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
     config: AttributionConfig = field(default_factory=AttributionConfig)
+    links: list[Link] = field(default_factory=list)
     is_closed: bool = False
 
     def add_credits(self, customer_id: str, found: ConversionCredits) -> None:

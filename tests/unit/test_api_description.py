@@ -19,9 +19,11 @@ from api import (
     attribution_responses,
     data_responses,
     explain_responses,
+    funnel_responses,
     ingest_responses,
     responses,
     sums_responses,
+    unattributed_responses,
 )
 from api.app import create_app
 from api.settings import EXAMPLES, ApiSettings, SettingsError, load_settings
@@ -65,6 +67,8 @@ def test_the_endpoints_are_those_promised() -> None:
         ("GET", "/api/v1/analytics/campaign-performance"),
         ("GET", "/api/v1/analytics/roi"),
         ("GET", "/api/v1/analytics/timeseries"),
+        ("GET", "/api/v1/analytics/conversion-funnel"),
+        ("GET", "/api/v1/analytics/unattributed"),
         ("GET", "/api/v1/data/status"),
         ("POST", "/api/v1/data/touchpoints"),
         ("POST", "/api/v1/data/conversions"),
@@ -142,6 +146,8 @@ def test_every_example_fits_its_model() -> None:
         explain_responses,
         ingest_responses,
         sums_responses,
+        unattributed_responses,
+        funnel_responses,
     )
     found = [value for room in rooms for value in vars(room).values() if isinstance(value, type)]
     models = {m for m in found if issubclass(m, BaseModel)}
