@@ -71,7 +71,8 @@ class MemoryFunnels:
                     stage = self._furthest(found, _once(touches.get(person, [])), mine)
                     sums[day, found.conversion_type, stage, found.currency].append(found.value_micros)
         rows: dict[tuple[date, str, int], list[int]] = defaultdict(lambda: [0, 0])
-        left_out, converted = set(), set()
+        left_out: set[str] = set()
+        converted: set[str] = set()
         for (day, kind, stage, own), amounts in sums.items():
             factor = self._factor(day, own, asked.currency, asked.fx_max_age_days)
             if own != asked.currency:

@@ -58,7 +58,7 @@ FROM
     -- Of one time a later step comes first, so that two steps are never of one time; 16 tells 8 steps apart.
     SELECT
         windowFunnel({window_us:UInt64} * 16, 'strict_increase')(
-            toUInt64(at_us) * 16 + 8 - step,
+            toUInt64(at_us * 16 + 8 - step),
             step = 0, step = 1, step = 2, step = 3, step = 4, step = 5, step = 6, step = 7
         ) AS level
     FROM

@@ -43,10 +43,17 @@ FUNNELS: tuple[tuple[Step, ...], ...] = (
     (ANY, Step("touch", "x' OR 1=1 --")),
     (Step("touch", "\\"), Step("conversion", "{a:String}")),
 )
+BOUNDS: tuple[dict[str, float], ...] = (
+    {},
+    {"window": 0.25},
+    {"first": -9, "last": 30, "window": 60},
+    {"first": 2.25, "last": 2.5},
+)
 
 
 def asked(steps: tuple[Step, ...], first: float = 0, last: float = 8, window: float = 3) -> FunnelAsked:
-    return FunnelAsked(steps, *(round(days * DAY_US) + START_US for days in (first, last)), round(window * DAY_US))
+    first_us, last_us = (START_US + round(days * DAY_US) for days in (first, last))
+    return FunnelAsked(steps, first_us, last_us, round(window * DAY_US))
 
 
 def why(**more: Any) -> UnattributedAsked:
@@ -76,15 +83,15 @@ class FunnelContract:
         """Refunds, orders sent twice, touches delivered twice, linked ids, ties and edges of windows among them."""
         store = load(world())
         deepest = 0
-        for steps in FUNNELS:
-            for more in ({}, {"window": 0.25}, {"first": -9, "last": 30, "window": 60}, {"first": 2.25, "last": 2.5}):
+        for n, steps in enumerate(FUNNELS):
+            for more in (BOUNDS[n % 2], BOUNDS[2 + n // 2 % 2]):
                 question = asked(steps, **more)
                 wanted = world().funnel(question)
                 assert store.funnel(question) == wanted, question
                 deepest = max(deepest, sum(1 for n in wanted if n))
         assert deepest >= 5
         reasons = set()
-        for question in (
+        for request in (
             why(),
             why(currency="EUR", bucket="week"),
             why(currency="CHF", bucket="month"),
@@ -92,9 +99,9 @@ class FunnelContract:
             why(conversion_type="' OR 1"),
             why(start=date(1970, 1, 1), end=date(1970, 1, 2)),
         ):
-            found = store.unattributed(question)
-            wanted = world().unattributed(question)
-            assert (found.rows, found.other_currencies, found.converted_currencies) == wanted, question
+            found = store.unattributed(request)
+            expected = world().unattributed(request)
+            assert (found.rows, found.other_currencies, found.converted_currencies) == expected, request
             assert found.config == CONFIG
             reasons |= {r.reason for r in found.rows}
         assert reasons == set(REASONS)

@@ -66,7 +66,7 @@ class Person:
                 e.order_id or "",
                 e.value_micros,
                 e.currency,
-                e.status,
+                e.status,  # type: ignore[arg-type]  # the wire has it as text
                 e.adjusts or "",
             )
             for e in self.conversions
