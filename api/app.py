@@ -25,6 +25,7 @@ from api import (
     data_routes,
     explain_routes,
     fit_routes,
+    funnel_routes,
     health_routes,
     ingest_routes,
     key_routes,
@@ -33,6 +34,7 @@ from api import (
     run_routes,
     stream_routes,
     sums_routes,
+    unattributed_routes,
 )
 from api.access import AccessTable
 from api.clickhouse_store import ClickHouseStore
@@ -157,6 +159,8 @@ def create_app(
         paths_routes,
         sums_routes,
         budget_routes,
+        funnel_routes,
+        unattributed_routes,
         analytics_routes,
         run_routes,
         stream_routes,

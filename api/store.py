@@ -14,6 +14,7 @@ from datetime import date, datetime
 from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from api.analytics_store import Analytics
+from api.funnel_store import Funnels
 from api.live_store import LiveStore
 from api.paths_store import Paths
 from api.run_store import RunStore
@@ -213,7 +214,7 @@ class Page:
     parts: Any = field(default=None, compare=False, repr=False)
 
 
-class Store(Analytics, RunStore, LiveStore, Paths, Protocol):
+class Store(Analytics, RunStore, LiveStore, Paths, Funnels, Protocol):
     """Reads over the active run. Calls block; they may come from several threads at once."""
 
     def ping(self) -> None:

@@ -28,6 +28,7 @@ from api.store import (
     Unavailable,
 )
 from api.testing_analytics import MemoryAnalytics
+from api.testing_funnel import MemoryFunnels
 from api.testing_live import Feed, MemoryLive
 from api.testing_paths import MemoryPaths
 from api.testing_runs import MemoryRuns, RunList
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from api.offsets import Bounds
     from api.producer import OutRecord
+    from attribution.identity import Link
     from attribution.types import ConversionCredits
     from schemas.events import ConversionWireEvent, SpendEvent, TouchpointEvent
 
@@ -66,7 +68,7 @@ def at(us: int) -> datetime:
 
 
 @dataclass(slots=True)
-class MemoryStore(MemoryAnalytics, MemoryRuns, MemoryLive, MemoryPaths):
+class MemoryStore(MemoryAnalytics, MemoryRuns, MemoryLive, MemoryPaths, MemoryFunnels):
     """Facts in lists; the answers are computed from them at each call.
 
     ``failure`` is raised by every read while it is set: a dependency that is down.
@@ -84,6 +86,7 @@ class MemoryStore(MemoryAnalytics, MemoryRuns, MemoryLive, MemoryPaths):
     fitted: list[Parameters] = field(default_factory=list)
     run_list: RunList = field(default_factory=RunList)
     feed: Feed = field(default_factory=Feed)
+    links: list[Link] = field(default_factory=list)
     is_closed: bool = False
 
     def add_credits(self, customer_id: str, found: ConversionCredits) -> None:

@@ -101,6 +101,10 @@ def _paths(world: World, customer: str) -> dict[str, str]:
     days = f"start_date={world.start}&end_date={world.end}"
     span = f"{days}&attribution_model={_MODEL}"
     report = "/api/v1/analytics/channel-performance"
+    week = f"start_date={max(world.start, world.end - timedelta(days=6))}&end_date={world.end}"
+    steps = "&".join(
+        ["step=any", "step=touch:email", "step=touch_type:click", *["step=any"] * 4, "step=conversion:purchase"]
+    )
     return {
         "GET channel-performance, 90 days": f"{report}?{span}",
         "GET channel-performance, 90 days, touch day": f"{report}?{span}&basis=touch_day",
@@ -111,6 +115,11 @@ def _paths(world: World, customer: str) -> dict[str, str]:
         "GET path-length, 90 days": f"/api/v1/analytics/path-length?{days}",
         "GET time-lag, 90 days": f"/api/v1/analytics/time-lag?{days}",
         "GET assisted-conversions, 90 days": f"/api/v1/analytics/assisted-conversions?{days}",
+        "GET conversion-funnel, 90 days": f"/api/v1/analytics/conversion-funnel?{days}",
+        "GET conversion-funnel, 90 days, 8 steps": f"/api/v1/analytics/conversion-funnel?{days}&{steps}",
+        "GET conversion-funnel, 7 days": f"/api/v1/analytics/conversion-funnel?{week}&window_days=7",
+        "GET unattributed, 90 days": f"/api/v1/analytics/unattributed?{days}",
+        "GET unattributed, 7 days": f"/api/v1/analytics/unattributed?{week}",
         "GET results of a customer": f"/api/v1/attribution/results/{customer}",
         "GET journey of a customer": f"/api/v1/analytics/customer-journey/{customer}",
         "GET journey of a customer with credits": f"/api/v1/analytics/customer-journey/{customer}?models=linear",

@@ -6,14 +6,17 @@ that this module has not made is neither filled nor dropped.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from clickhouse import migrate, queries
+from attribution.config import AttributionConfig
+from clickhouse import migrate, queries, rows
 from clickhouse.client import connect
 from clickhouse.errors import StoreError
 from clickhouse.rollups import Roller
+from clickhouse.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +69,10 @@ def build(settings: ClickHouseSettings, world: World, report: Callable[[str], No
         span: dict[str, Any] = {"start": world.start, "days": world.days}
         queries.execute(client, "bench_fill_spend", **span)
         queries.execute(client, "bench_fill_rates", **span)
+        queries.execute(client, "bench_fill_identities", start=world.start, customers=world.customers)
+        queries.execute(client, "bench_fill_strangers", start=world.start, end=world.end, customers=world.customers)
         queries.execute(client, "bench_fill_progress")
+        _describe(client)
         roller = Roller(client, days_per_pass=1)
         roller.rebuild(1)
         report(f"rollups of {len(roller.drain())} days")
@@ -115,7 +121,18 @@ def _fill_day(client: Any, world: World, day: date, first: int, n: int) -> None:
         slice_ = {"first": start, "n": min(_SLICE, first + n - start), **of_day}
         queries.execute(client, "bench_fill_attributions", **slice_)
         queries.execute(client, "bench_fill_conversions", **slice_)
+    queries.execute(client, "bench_fill_unattributed", day=day)
     queries.execute(client, "bench_fill_touchpoints", day=day)
+
+
+def _describe(client: Any) -> None:
+    """Record the run's parameters, as a worker does."""
+    config = AttributionConfig()
+    parameters = json.dumps(config.as_dict())
+    described = rows.run_rows(
+        1, label="live", models=config.models, config_hash=config.config_hash(), config_json=parameters
+    )
+    Writer(client).write({"runs": described})
 
 
 def _is_ours(settings: ClickHouseSettings) -> bool:

@@ -30,6 +30,13 @@ analytics_time_lag             the same but longest, bounds_s: list of seconds -
 analytics_assists              run_id, start, end, currency, conversion_type, fx_max_age_days -> of_channel, role
                                ("first", "last", "assist", "none"), has_usable, conversions, value_micros, converted,
                                left_out
+funnel_levels                  first_us, last_us, window_us, any_touch: mask of steps, channels, types, conversions:
+                               lists with channel_masks, type_masks, conversion_masks -> level (steps done), customers
+funnel_types                   none -> of_type
+unattributed                   start, end, currency, conversion_type, bucket, fx_max_age_days, lookback_us, excluded and
+                               resets: lists, resets_since: date -> shown (date), of_type, reason, has_usable,
+                               conversions, value_micros, converted, left_out
+unattributed_channels          none -> of_channel
 explain_history                conversion_id -> rev, customer_id, converted_at, value_micros, currency, is_deleted,
                                config_hash, emitted_at, models, ids, weights, micros: every row still held, by rev
 explain_config                 none -> config (JSON), config_hash of the active run

@@ -5,8 +5,8 @@ SELECT touchpoint_id, customer_id, touched_at, channel, campaign, 'click', touch
 FROM
 (
     SELECT customer_id, `t.id` AS ids, `t.at` AS ats, `t.channel` AS channels, `t.campaign` AS campaigns
-    FROM attributions
-    WHERE run_id = 1 AND toDate(converted_at) = {day:Date}
+    FROM attributions FINAL
+    WHERE run_id = 1 AND toDate(converted_at) = {day:Date} AND `t.id` != ['']
 )
 ARRAY JOIN ids AS touchpoint_id, ats AS touched_at, channels AS channel, campaigns AS campaign
 SETTINGS max_partitions_per_insert_block = 0

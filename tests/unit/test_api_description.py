@@ -22,12 +22,14 @@ from api import (
     data_responses,
     explain_responses,
     fit_responses,
+    funnel_responses,
     ingest_responses,
     live_responses,
     paths_responses,
     responses,
     run_responses,
     sums_responses,
+    unattributed_responses,
 )
 from api.app import create_app
 from api.settings import EXAMPLES, ApiSettings, SettingsError, load_settings
@@ -85,6 +87,8 @@ def test_the_endpoints_are_those_promised() -> None:
         ("GET", "/api/v1/analytics/path-length"),
         ("GET", "/api/v1/analytics/time-lag"),
         ("GET", "/api/v1/analytics/assisted-conversions"),
+        ("GET", "/api/v1/analytics/conversion-funnel"),
+        ("GET", "/api/v1/analytics/unattributed"),
         ("GET", "/api/v1/data/status"),
         ("POST", "/api/v1/data/touchpoints"),
         ("POST", "/api/v1/data/conversions"),
@@ -174,6 +178,8 @@ def test_every_example_fits_its_model() -> None:
         fit_responses,
         paths_responses,
         sums_responses,
+        unattributed_responses,
+        funnel_responses,
     )
     found = [value for room in rooms for value in vars(room).values() if isinstance(value, type)]
     models = {m for m in found if issubclass(m, BaseModel)}
