@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 from urllib.parse import quote
 
 T = TypeVar("T")
-Query: TypeAlias = dict[str, str]
+Query: TypeAlias = "dict[str, str | tuple[str, ...]]"
 
 JSON: Final = "application/json"
 _PACKED_FROM: Final = 1_000
@@ -31,7 +31,7 @@ class Call(Generic[T]):
     path: str
     answer: type[T]
     ids: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     body: bytes | None = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
     is_repeatable: bool = True

@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import Final
 
 from attribution_client import asks
+from attribution_client import parameters as asked
 from attribution_client.endpoint import Endpoint, Pages
-from attribution_client.models import analytics, attribution, fits
+from attribution_client.models import analytics, attribution, fits, paths
 from attribution_client.parameters import budget, compared, paged, period, series, sums, table
 
 _ANALYTICS: Final = "/api/v1/analytics"
+_top_paths = table(f"{_ANALYTICS}/top-paths", paths.TopPathsReport, asked.paths)
 _campaigns = table(f"{_ANALYTICS}/campaign-performance", analytics.CampaignReport, paged)
 
 
@@ -37,6 +39,13 @@ class Endpoints:
     roi = Endpoint(table(f"{_ANALYTICS}/roi", analytics.RoiReport, period))
     budget = Endpoint(table(f"{_ANALYTICS}/budget", fits.BudgetPlan, budget))
     timeseries = Endpoint(table(f"{_ANALYTICS}/timeseries", analytics.Timeseries, series))
+    top_paths = Endpoint(_top_paths)
+    each_path = Pages(_top_paths, lambda page: page.paths)
+    path_length = Endpoint(table(f"{_ANALYTICS}/path-length", paths.PathLengthReport, asked.lengths))
+    time_lag = Endpoint(table(f"{_ANALYTICS}/time-lag", paths.TimeLagReport, asked.conversions))
+    assisted_conversions = Endpoint(table(f"{_ANALYTICS}/assisted-conversions", paths.AssistsReport, asked.conversions))
+    conversion_funnel = Endpoint(table(f"{_ANALYTICS}/conversion-funnel", paths.ConversionFunnel, asked.funnel))
+    unattributed = Endpoint(table(f"{_ANALYTICS}/unattributed", paths.UnattributedReport, asked.reasons))
     customer_journey = Endpoint(asks.customer_journey)
     each_journey_event = Pages(asks.customer_journey, lambda page: page.events)
 

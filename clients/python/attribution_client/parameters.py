@@ -16,6 +16,8 @@ from attribution_client.calls import Call, Query, get
 T = TypeVar("T")
 P = ParamSpec("P")
 Day: TypeAlias = date | str
+#: Of these, each value is a parameter of its own: values may hold a comma.
+_REPEATED = frozenset({"step"})
 
 
 class Period(TypedDict, total=False):
@@ -47,6 +49,46 @@ class Budget(Period, total=False):
     interval: Literal["day", "week"] | None
     most_change: float | None
     total: Decimal | str | None
+
+
+class Conversions(TypedDict, total=False):
+    """Conversions of these days."""
+
+    start_date: Day | None
+    end_date: Day | None
+    currency: str | None
+    conversion_type: str | None
+
+
+class Paths(Conversions, total=False):
+    """Paths by channel or campaign, equal neighbours as one or not, with a touch of ``channel``."""
+
+    channel: str | None
+    by: Literal["channel", "campaign"] | None
+    collapse: Literal["consecutive", "none"] | None
+    limit: int | None
+    cursor: str | None
+
+
+class Lengths(Conversions, total=False):
+    """The last row holds paths of ``longest`` touches and more."""
+
+    longest: int | None
+
+
+class Reasons(Conversions, total=False):
+    """By interval."""
+
+    interval: Literal["day", "week", "month"] | None
+
+
+class Funnel(TypedDict, total=False):
+    """Steps in order: ``any``, ``touch:<channel>``, ``touch_type:<type>`` or ``conversion:<type>``."""
+
+    start_date: Day | None
+    end_date: Day | None
+    step: Sequence[str] | None
+    window_days: int | None
 
 
 class Paged(Sums, total=False):
@@ -95,6 +137,31 @@ def budget(**asked: Unpack[Budget]) -> Query:
     return query(asked, Budget)
 
 
+def conversions(**asked: Unpack[Conversions]) -> Query:
+    """See ``Conversions``."""
+    return query(asked, Conversions)
+
+
+def paths(**asked: Unpack[Paths]) -> Query:
+    """See ``Paths``."""
+    return query(asked, Paths)
+
+
+def lengths(**asked: Unpack[Lengths]) -> Query:
+    """See ``Lengths``."""
+    return query(asked, Lengths)
+
+
+def reasons(**asked: Unpack[Reasons]) -> Query:
+    """See ``Reasons``."""
+    return query(asked, Reasons)
+
+
+def funnel(**asked: Unpack[Funnel]) -> Query:
+    """See ``Funnel``."""
+    return query(asked, Funnel)
+
+
 def paged(**asked: Unpack[Paged]) -> Query:
     """See ``Paged``."""
     return query(asked, Paged)
@@ -122,7 +189,7 @@ def table(path: str, answer: type[T], params: Callable[P, Query]) -> Callable[P,
 
 
 def query(asked: Mapping[str, object], kind: type | None = None) -> Query:
-    """Parameters of an address: None is left out, a sequence is comma-separated, a day is ISO-8601.
+    """Parameters of an address: None is left out, a sequence is comma-separated (a ``step`` each), a day is ISO-8601.
 
     A name that is a word of Python has an underscore behind it: ``with_``.
 
@@ -133,7 +200,13 @@ def query(asked: Mapping[str, object], kind: type | None = None) -> Query:
         for name in asked:
             if name not in kind.__annotations__:
                 raise TypeError(f"there is no parameter {name!r}; choose from {', '.join(kind.__annotations__)}")
-    return {name.rstrip("_"): _text(value) for name, value in asked.items() if value is not None}
+    return {name.rstrip("_"): _texts(name, value) for name, value in asked.items() if value is not None}
+
+
+def _texts(name: str, value: object) -> str | tuple[str, ...]:
+    if name in _REPEATED and isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(map(str, value))
+    return _text(value)
 
 
 def _text(value: object) -> str:
