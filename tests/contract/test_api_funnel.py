@@ -12,20 +12,21 @@ from functools import cache
 from typing import Any, TypeAlias
 
 import pytest
-from funnel_world import CONFIG, START, START_US, TOUCH_TYPES, TYPES, World, build
+from funnel_world import CONFIG, START, START_US, TOUCH_TYPES, TYPES, Person, World, build
 
 from api.clickhouse_store import ClickHouseStore
 from api.funnel_store import REASONS, FunnelAsked, Step, UnattributedAsked
 from api.store import Store, Unavailable
 from api.testing import MemoryStore
 from attribution.config import DAY_US
+from attribution.identity import Link
 from attribution.recompute import recomputer
 from attribution.types import ConversionEvent
 from clickhouse import rows
 from clickhouse.client import connect
 from clickhouse.settings import ClickHouseSettings
 from clickhouse.writer import Writer
-from schemas.events import IdentityEvent
+from schemas.events import ConversionWireEvent, IdentityEvent, TouchpointEvent
 from tests.contract.test_api_analytics import get
 from tests.contract.test_api_store import Facts, load_clickhouse, load_memory
 
@@ -106,6 +107,21 @@ class FunnelContract:
             reasons |= {r.reason for r in found.rows}
         assert reasons == set(REASONS)
         assert store.conversion_types() == sorted(TYPES)
+
+    def test_a_chain_of_ids_is_one_person_however_long_it_is(self, load: Load) -> None:
+        """The touch is at one end, the conversion at the other; the links come in no order."""
+        ids = [f"{(n * 37) % 150:03}" for n in range(150)]
+        links = [Link(START_US + n * 7 % 50, f"l{n}", *ids[n : n + 2]) for n in range(149)]
+        person = Person(ids)
+        person.touchpoints.append(TouchpointEvent("t", ids[0], START_US, "Direct"))
+        person.conversions.append(ConversionWireEvent("v", ids[-1], START_US + 1, currency="USD"))
+        alone = Person(["alone"])
+        alone.conversions.append(ConversionWireEvent("w", "alone", START_US + 1, currency="USD"))
+        of = World([person, alone], links, [])
+        store = load(of)
+        assert store.funnel(asked((ANY, BOUGHT))) == [1, 1] == of.funnel(asked((ANY, BOUGHT)))
+        assert store.funnel(asked((BOUGHT, ANY))) == [2, 0]
+        assert [(r.reason, r.conversions) for r in store.unattributed(why()).rows] == [("no_touch", 1)]
 
     async def test_both_reports_over_http(self, load: Load) -> None:
         store = load(world())
