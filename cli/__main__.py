@@ -28,6 +28,7 @@ MODULES: Final = (
     "audit",
     "train",
     "score",
+    "lift",
     "login",
     "report",
     "customers",
