@@ -28,7 +28,7 @@ def lift(
     file: Annotated[
         Path,
         typer.Argument(
-            help="Tests: channel, start_date, end_date, incremental_conversions, standard_error (.csv, .jsonl, .parquet)."
+            help="Lift tests: channel, start_date, end_date, incremental_conversions, standard_error; .csv, .jsonl …"
         ),
     ],
     first: Annotated[str, typer.Option("--from", metavar="DAY", help="First day of the credit to calibrate.")],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from math import isfinite
@@ -45,7 +45,7 @@ class _WrongError(Exception):
         self.field, self.value, self.reason = field, str(value), reason
 
 
-def _experiment(row: dict[str, Any]) -> Experiment:
+def _experiment(row: Mapping[str, object]) -> Experiment:
     channel = str(row.get("channel") or "").strip()
     if not channel:
         raise _WrongError("channel", "", "is missing")
@@ -58,7 +58,7 @@ def _experiment(row: dict[str, Any]) -> Experiment:
     return Experiment(channel, start, end, _number(row, "incremental_conversions"), error)
 
 
-def _day(row: dict[str, Any], field: str) -> date:
+def _day(row: Mapping[str, object], field: str) -> date:
     value = row.get(field)
     try:
         return date.fromisoformat(str(value or ""))
@@ -66,7 +66,7 @@ def _day(row: dict[str, Any], field: str) -> date:
         raise _WrongError(field, value or "", "give a day such as 2026-11-24") from None
 
 
-def _number(row: dict[str, Any], field: str) -> float:
+def _number(row: Mapping[str, object], field: str) -> float:
     value = row.get(field)
     try:
         found = float(str(value))
