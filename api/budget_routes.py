@@ -62,8 +62,12 @@ def build_router() -> APIRouter:
             float, Query(ge=0, le=1, description="Share by which a channel's spend may change.")
         ] = 0.3,
         total: Annotated[
-            Decimal | None,
-            Query(gt=0, le=1_000_000_000, decimal_places=6, description="Spend of an interval; what is spent now."),
+            str | None,
+            Query(
+                pattern=r"^[1-9][0-9]{0,8}(\.[0-9]{1,6})?$",
+                description="Spend of an interval, 1 or more; what is spent now.",
+                examples=["2500.50"],
+            ),
         ] = None,
     ) -> Response:
         """The total stays, or becomes `total`; each channel moves by at most `most_change`.
@@ -81,7 +85,7 @@ def build_router() -> APIRouter:
         if not dates:
             raise invalid("start_date", str(start), f"the period holds no whole {interval}; ask for more days")
         curves, spend, left_out = await services.call(_curves, sums, model, dates)
-        wanted = None if total is None else int(total * _MICROS)
+        wanted = None if total is None else int(Decimal(total) * _MICROS)
         moves = await services.call(_moves, curves, spend, wanted, most_change)
         shown = freshness(meta.by("conversion_day"), services.now(), model=model, currency=money)
         channels = [_channel(move, curves[move.channel]) for move in moves]

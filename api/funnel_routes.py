@@ -7,14 +7,15 @@ from datetime import date
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
+from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from accounts.roles import Role
 from api.access import requires
 from api.freshness import freshness
 from api.funnel_responses import ConversionFunnel, FunnelStep
-from api.funnel_steps import default_steps, read_steps, step_text
-from api.funnel_store import FunnelAsked, Step
+from api.funnel_steps import MIN_STEPS, STEP_PATTERN, default_steps, read_steps, step_text
+from api.funnel_store import MAX_STEPS, FunnelAsked, Step
 from api.live_read import read_now
 from api.parameters import problems
 from api.periods import End, Start, period
@@ -26,6 +27,14 @@ _COLUMNS: Final = tuple(FunnelStep.model_fields)
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 #: Days that the engine's times of microseconds reach, the window behind them included: into 2282.
 _LAST_DAY: Final = 114_000
+
+#: What ``read_steps`` takes; its own refusals say more than a validator's.
+_STEPS: Final = {
+    "type": "array",
+    "minItems": MIN_STEPS,
+    "maxItems": MAX_STEPS,
+    "items": {"type": "string", "pattern": STEP_PATTERN},
+}
 
 
 def build_router() -> APIRouter:
@@ -46,7 +55,7 @@ def build_router() -> APIRouter:
         start_date: Start = None,
         end_date: End = None,
         step: Annotated[
-            list[str] | None,
+            Annotated[list[str], WithJsonSchema(_STEPS)] | None,
             Query(
                 description="Repeated 2 to 8 times, in order: `any` (any touch), `touch:<channel>`, "
                 "`touch_type:<type>` or `conversion:<type>`. Left out: any touch, `lead_created` and "

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 from api.errors import invalid
 from api.funnel_store import MAX_STEPS, Step, StepKind
 
-_MIN_STEPS: Final = 2
+MIN_STEPS: Final = 2
 _MAX_NAME: Final = 256
 _NAMED: Final[dict[str, StepKind]] = {"touch": "touch", "touch_type": "touch_type", "conversion": "conversion"}
+_NAME: Final = re.compile(r"\S[^\n\r\u2028\u2029]*\Z")
+#: The same as a description has it.
+STEP_PATTERN: Final = rf"^(any|(touch|touch_type|conversion):\S.{{0,{_MAX_NAME - 1}}})$"
 _FORMS: Final = "write any, touch:<channel>, touch_type:<type> or conversion:<type>"
 
 #: Milestones of a sale in their order; the last one is a step of the default funnel in any case.
@@ -27,8 +31,8 @@ def read_steps(texts: Sequence[str]) -> tuple[Step, ...]:
     Raises:
         Problem: 422 with the step and the way out.
     """
-    if not _MIN_STEPS <= len(texts) <= MAX_STEPS:
-        reason = f"is given {len(texts)} times; repeat it {_MIN_STEPS} to {MAX_STEPS} times, or leave it out"
+    if not MIN_STEPS <= len(texts) <= MAX_STEPS:
+        reason = f"is given {len(texts)} times; repeat it {MIN_STEPS} to {MAX_STEPS} times, or leave it out"
         raise invalid("step", list(texts), reason)
     return tuple(_read(text, n) for n, text in enumerate(texts, start=1))
 
@@ -52,6 +56,8 @@ def _read(text: str, n: int) -> Step:
         raise invalid("step", text, f"(number {n}) is no step; {_FORMS}")
     if not name.strip():
         raise invalid("step", text, f"(number {n}) names nothing; {_FORMS}")
+    if not _NAME.match(name):
+        raise invalid("step", text, f"(number {n}) has a name that begins with a space or holds a line feed; {_FORMS}")
     if len(name) > _MAX_NAME:
         raise invalid("step", text, f"(number {n}) has a name of {len(name)} characters; at most {_MAX_NAME}")
     return Step(_NAMED[kind], name)

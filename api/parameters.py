@@ -14,7 +14,8 @@ from attribution.models.registry import model_names, resolve
 # the routes take the rest of the path: an id may hold a slash, which servers decode before routing
 CustomerId: TypeAlias = Annotated[str, Path(min_length=1, max_length=256, examples=["c-42"])]
 ModelName: TypeAlias = Annotated[
-    Annotated[str, Field(max_length=64), WithJsonSchema({"type": "string", "enum": list(model_names())})] | None,
+    Annotated[str, Field(min_length=1, max_length=64), WithJsonSchema({"type": "string", "enum": list(model_names())})]
+    | None,
     Query(description="A model id or alias.", examples=["linear"]),
 ]
 Cursor: TypeAlias = Annotated[str | None, Query(max_length=2_000, description="`next_cursor` of the page before.")]
