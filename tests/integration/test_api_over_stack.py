@@ -166,7 +166,7 @@ def test_the_command_serves_what_was_written_and_stops_on_sigterm(
         try:
             base = f"http://127.0.0.1:{port}"
             states = {d["name"]: d["status"] for d in wait_for(f"{base}/health", process).json()["dependencies"]}
-            assert states == {"clickhouse": "ok", "kafka": "unavailable"}
+            assert states == {"clickhouse": "ok", "kafka": "unavailable", "accounts": "ok"}
             assert httpx.get(f"{base}/ready").status_code == 200
             day = datetime.fromtimestamp(at_us / 1e6, UTC).date()
             url = f"{base}/api/v1/analytics/channel-performance?start_date={day}&end_date={day}"

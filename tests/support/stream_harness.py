@@ -167,12 +167,23 @@ class Stream:
         """Records between the committed offsets and the ends; counts the internal topic once a worker made it."""
         there = self._admin.list_topics(timeout=10).topics
         parts = [tp for tp in self._sources() if tp.topic in there]
-        ends = sum(self._reader.get_watermark_offsets(tp, timeout=10)[1] for tp in parts)
+        ends = sum(map(self._end, parts))
         try:
             committed = self._reader.committed(parts, timeout=10)
         except KafkaException:
             return ends
         return ends - sum(max(0, tp.offset) for tp in committed)
+
+    def _end(self, place: TopicPartition) -> int:
+        """Where a partition ends; one that was created a moment ago may have no leader yet."""
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return int(self._reader.get_watermark_offsets(place, timeout=10)[1])
+            except KafkaException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
     def wait(self, until: int = 0, timeout: float = 120) -> None:
         """Wait until the lag is at most ``until``.
