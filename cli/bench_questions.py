@@ -10,11 +10,12 @@ import sys
 import time
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
 from api.paths_store import LAG_BOUNDS_S
+from attribution.config import DAY_US
 from cli.bench_live import Changes
 from cli.bench_loop import Measured, measure
 from cli.local_key import key_header
@@ -89,9 +90,10 @@ def measure_all(
                     report(f"{name}: p95 {found[-1].p95:.1f} ms, {changes.passes - before} days built meanwhile")
     finally:
         stop(process)
-    for name, (query, bound) in _queries(world, customer).items():
+    scans = _scans(world)
+    for name, (query, bound) in (_queries(world, customer) | scans).items():
         ask = _of_engine(settings, query, bound)
-        measured = measure(name, ask, clients=clients, seconds=seconds)
+        measured = measure(name, ask, clients=1 if name in scans else clients, seconds=seconds)
         found.append(replace(measured, rows_read=_rows_read(settings, query, bound)))
         report(f"{name}: p95 {found[-1].p95:.1f} ms, {found[-1].rows_read:,} rows read")
     return found
@@ -101,10 +103,6 @@ def _paths(world: World, customer: str) -> dict[str, str]:
     days = f"start_date={world.start}&end_date={world.end}"
     span = f"{days}&attribution_model={_MODEL}"
     report = "/api/v1/analytics/channel-performance"
-    week = f"start_date={max(world.start, world.end - timedelta(days=6))}&end_date={world.end}"
-    steps = "&".join(
-        ["step=any", "step=touch:email", "step=touch_type:click", *["step=any"] * 4, "step=conversion:purchase"]
-    )
     return {
         "GET channel-performance, 90 days": f"{report}?{span}",
         "GET channel-performance, 90 days, touch day": f"{report}?{span}&basis=touch_day",
@@ -115,11 +113,6 @@ def _paths(world: World, customer: str) -> dict[str, str]:
         "GET path-length, 90 days": f"/api/v1/analytics/path-length?{days}",
         "GET time-lag, 90 days": f"/api/v1/analytics/time-lag?{days}",
         "GET assisted-conversions, 90 days": f"/api/v1/analytics/assisted-conversions?{days}",
-        "GET conversion-funnel, 90 days": f"/api/v1/analytics/conversion-funnel?{days}",
-        "GET conversion-funnel, 90 days, 8 steps": f"/api/v1/analytics/conversion-funnel?{days}&{steps}",
-        "GET conversion-funnel, 7 days": f"/api/v1/analytics/conversion-funnel?{week}&window_days=7",
-        "GET unattributed, 90 days": f"/api/v1/analytics/unattributed?{days}",
-        "GET unattributed, 7 days": f"/api/v1/analytics/unattributed?{week}",
         "GET results of a customer": f"/api/v1/attribution/results/{customer}",
         "GET journey of a customer": f"/api/v1/analytics/customer-journey/{customer}",
         "GET journey of a customer with credits": f"/api/v1/analytics/customer-journey/{customer}?models=linear",
@@ -174,6 +167,24 @@ def _queries(world: World, customer: str) -> dict[str, tuple[str, dict[str, Any]
         "panel performance": ("panel_performance", of_model),
         "panel models": ("panel_models", span),
         "panel cohorts": ("panel_cohorts", of_model),
+    }
+
+
+def _scans(world: World) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Reports that read every touch: asked by one client, without the API's limit on time."""
+    span = {"start": world.start, "end": world.end}
+    first_us = (world.start - date(1970, 1, 1)).days * DAY_US
+    last_us = first_us + world.days * DAY_US
+    milestones = {"conversions": ["lead_created", "purchase"], "conversion_masks": [2, 4]}
+    names = {"channels": [""], "channel_masks": [0], "types": [""], "type_masks": [0], **milestones}
+    funnel = {"last_us": last_us, "any_touch": 1, **names}
+    money = {"currency": "USD", "fx_max_age_days": 7, "conversion_type": "", "bucket": "day"}
+    run = {"lookback_us": 90 * DAY_US, "excluded": [], "resets": [], "resets_since": world.start}
+    week_us = max(first_us, last_us - 7 * DAY_US)
+    return {
+        "query funnel_levels, 90 days": ("funnel_levels", {**funnel, "first_us": first_us, "window_us": 30 * DAY_US}),
+        "query funnel_levels, 7 days": ("funnel_levels", {**funnel, "first_us": week_us, "window_us": 7 * DAY_US}),
+        "query unattributed, 90 days": ("unattributed", {**span, **money, **run}),
     }
 
 
