@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from math import fsum
@@ -10,7 +9,7 @@ from typing import Any, Final
 
 from api.analytics_store import ConversionFacts, CreditSum, StoredRow, SumKey, Sums, SumsAsked
 from api.store import Unavailable
-from attribution.config import config_of
+from attribution.config import config_in
 from attribution.fitted import Fit, Timeline
 from attribution.identity import Link, resolve_links
 from attribution.types import ConversionEvent
@@ -57,8 +56,8 @@ class ClickHouseAnalytics:
         if not rows:
             return None
         (run,) = self._run("explain_config")
-        plain = json.loads(run["config"] or "{}")
-        if not plain.get("models"):
+        config = config_in(run["config"])
+        if config is None:
             raise Unavailable("clickhouse", "the run has no parameters yet; start its worker, which records them")
         ids = self._same_person(rows[-1]["customer_id"])
         touches = self._run("facts_touchpoints_of", customers=ids)
@@ -68,7 +67,7 @@ class ClickHouseAnalytics:
             ids,
             [(r["at_us"], r["event_id"], r["channel"], r["campaign"]) for r in touches],
             [ConversionEvent(**{name: r[name] for name in ConversionEvent._fields}) for r in events],
-            config_of(plain),
+            config,
             run["config_hash"],
             self._fits_at({row["converted_at"] for row in rows}),
         )

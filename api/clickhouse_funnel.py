@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 
 from api.funnel_store import FunnelAsked, Step, StepKind, Unattributed, UnattributedAsked, UnattributedRow
 from api.store import Unavailable
-from attribution.config import DAY_US, AttributionConfig, config_of
+from attribution.config import DAY_US, AttributionConfig, config_in
 
 #: The engine knows no day before it.
 _FIRST_DAY: Final = date(1970, 1, 1)
@@ -68,8 +67,7 @@ class ClickHouseFunnels:
         )
 
     def _config(self) -> AttributionConfig | None:
-        plain = [json.loads(r["config"] or "{}") for r in self._run("explain_config")]
-        return next((config_of(p) for p in plain if p.get("models")), None)
+        return next((config_in(r["config"]) for r in self._run("explain_config")), None)
 
     def _excluded(self, config: AttributionConfig) -> list[str]:
         """The spellings in touches of what the run excludes: folded here, by the rule of the core."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from starlette.responses import JSONResponse, Response
@@ -23,9 +23,8 @@ from api.services import Injected
 from api.store import Meta
 from api.tables import meta_headers
 from attribution import explain as core
+from attribution.times import from_us
 from attribution.types import ConversionCredits
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def build_router() -> APIRouter:
@@ -87,7 +86,7 @@ def _answer(facts: ConversionFacts, found: core.Explanation, meta: responses.Met
         customer_id=newest.customer_id,
         customer_ids=list(facts.customer_ids),
         conversion_type=conversion.conversion_type,
-        converted_at=_at(conversion.at_us),
+        converted_at=from_us(conversion.at_us),
         value=amount(conversion.value_micros),
         value_micros=conversion.value_micros,
         currency=conversion.currency,
@@ -97,7 +96,7 @@ def _answer(facts: ConversionFacts, found: core.Explanation, meta: responses.Met
         touches=[
             shown.ExplainedTouch(
                 touchpoint_id=t.touch[1],
-                touched_at=_at(t.touch[0]),
+                touched_at=from_us(t.touch[0]),
                 channel=t.touch[2],
                 campaign=t.touch[3] or None,
                 verdict=t.verdict,
@@ -110,7 +109,7 @@ def _answer(facts: ConversionFacts, found: core.Explanation, meta: responses.Met
         events=[
             shown.ExplainedEvent(
                 event_id=e.event_id,
-                occurred_at=_at(e.at_us),
+                occurred_at=from_us(e.at_us),
                 status=e.status,
                 adjusts=e.adjusts or None,
                 value_micros=e.value_micros,
@@ -204,7 +203,3 @@ def _is_stored(row: StoredRow, credits_: ConversionCredits) -> bool:
         for m, model in enumerate(row.models)
     }
     return mine == stored
-
-
-def _at(us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=us)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query
 
@@ -12,11 +11,10 @@ from api.access import requires
 from api.fit_responses import ChannelShare, FitReport, FitReports
 from api.parameters import problems
 from api.services import Injected
+from attribution.times import from_us, to_us
 
 if TYPE_CHECKING:
     from datadriven.parameters import Parameters
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def build_router() -> APIRouter:
@@ -37,7 +35,7 @@ def build_router() -> APIRouter:
     ) -> FitReports:
         """What `attribution train` has published. An empty list: nothing was trained, `linear` stands in."""
         fits = await services.call(services.store.fits, limit)
-        now_us = round((services.now() - _EPOCH) / timedelta(microseconds=1))
+        now_us = to_us(services.now())
         in_force = next((fit.version for fit in fits if fit.effective_from_us <= now_us), "")
         return FitReports(fits=[report(fit, is_in_force=fit.version == in_force) for fit in fits])
 
@@ -60,9 +58,9 @@ def report(fit: Parameters, *, is_in_force: bool) -> FitReport:
         fallback=fit.fallback,
         conversions=fit.conversions,
         nulls=fit.nulls,
-        trained_from=_at(fit.trained_from_us),
-        trained_to=_at(fit.trained_to_us),
-        effective_from=_at(fit.effective_from_us),
+        trained_from=from_us(fit.trained_from_us),
+        trained_to=from_us(fit.trained_to_us),
+        effective_from=from_us(fit.effective_from_us),
         is_in_force=is_in_force,
         interval_level=None if intervals is None else intervals.level,
         channels=_channels(fit),
@@ -91,7 +89,3 @@ def _channels(fit: Parameters) -> list[ChannelShare]:
             )
         )
     return sorted(found, key=lambda share: (-share.share, share.channel))
-
-
-def _at(us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=us)

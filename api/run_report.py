@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from api import run_responses as shown
 from api.errors import Problem
 from api.responses import Meta
 from api.run_store import Compared
+from attribution.times import from_us
 from clickhouse.run import Checksum, Run, common_window
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def find(runs: Sequence[Run], text: str) -> Run:
@@ -80,4 +79,4 @@ def _fields(run: Run) -> dict[str, Any]:
 
 
 def _at(at_us: int) -> datetime | None:
-    return _EPOCH + timedelta(microseconds=at_us) if at_us else None
+    return from_us(at_us) if at_us else None

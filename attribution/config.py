@@ -96,6 +96,12 @@ def config_of(plain: Mapping[str, Any]) -> AttributionConfig:
     return AttributionConfig(**{name: read.get(name, int)(value) for name, value in plain.items()})
 
 
+def config_in(text: str) -> AttributionConfig | None:
+    """The parameters in the JSON that a run keeps; None while it keeps none."""
+    plain = json.loads(text or "{}")
+    return config_of(plain) if plain.get("models") else None
+
+
 def _plain(value: object) -> object:
     if isinstance(value, frozenset):
         return sorted(value)

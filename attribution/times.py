@@ -47,6 +47,11 @@ def to_us(value: object, field: str = "timestamp") -> int:
     return us
 
 
+def from_us(us: int) -> datetime:
+    """Microseconds since the epoch as an aware time."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
 def _from_text(text: str, field: str) -> datetime | int:
     plain = text.strip()
     if plain.isascii() and plain.isdigit() and 8 < len(plain) < 20:  # 8 digits are a date in ISO-8601's basic form

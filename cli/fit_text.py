@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
+
+from attribution.times import from_us
 
 if TYPE_CHECKING:
     from datadriven.parameters import Parameters
@@ -41,4 +42,4 @@ def shown(parameters: Parameters, *, is_published: bool) -> str:
 
 
 def _day(us: int) -> str:
-    return f"{datetime.fromtimestamp(us / 1_000_000, UTC):%Y-%m-%d %H:%M:%SZ}"
+    return f"{from_us(us):%Y-%m-%d %H:%M:%SZ}"

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from datadriven import fit as fits
-from datadriven.bootstrap import poisson_thresholds, uncertainty
+from datadriven.bootstrap import uncertainty
 from datadriven.coalitions import SetCounts
 from datadriven.counts import CONVERSION, NULL, TransitionCounts
 from datadriven.fit import Terms
@@ -36,23 +36,21 @@ class Asked:
 
 
 def fit(stage: Stage, asked: Asked, terms: Terms) -> Parameters:
-    """A fit of the staged journeys, with intervals for its shares.
+    """A fit of the staged journeys, with intervals for its shares if they were staged with replicates.
 
     Raises:
         InvalidParameterError: an order or a number of replicates that cannot be used.
         StoreError: the store does not answer.
     """
-    thresholds = poisson_thresholds()
     if asked.method == "markov":
-        table = stage.transitions(depth=asked.order, replicates=asked.replicates, thresholds=thresholds)
-        counts = transition_counts(table, asked.order)
+        counts = transition_counts(stage.transitions(depth=asked.order), asked.order)
         first = next(counts)
         found = fits.fit_markov(first, terms)
         if found.status != "ok" or asked.replicates < 2:
             return found
         shares, drawn = fits.markov_shares(first), (fits.markov_shares(each) for each in counts)
     else:
-        sets = set_counts(stage.sets(replicates=asked.replicates, thresholds=thresholds))
+        sets = set_counts(stage.sets())
         one = next(sets)
         found = fits.fit_shapley(one, terms)
         if found.status != "ok" or asked.replicates < 2:

@@ -6,13 +6,14 @@ Exit codes: 0 done, 1 the store cannot do it or ``check`` found a gap, 2 wrong i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
+
+from cli.store import connected
 
 if TYPE_CHECKING:
     from cli.fx_rows import RateRows
@@ -58,7 +59,7 @@ def import_file(
         _fail(f"error: {file}: no rates; give columns date, currency, rate, or Date and one per currency", 2)
     if len(rates) > MAX_RATES:
         _fail(f"error: {file}: {len(rates)} rates; at most {MAX_RATES} at once, split the file", 2)
-    with _client() as client:
+    with connected() as client:
         try:
             count = import_rates(client, rates, base=base, source=source or file.name)
         except BaseMismatch as error:
@@ -81,7 +82,7 @@ def list_stored(
     if currency:
         _check_currency("--currency", currency)
     start, end = _period(first, last)
-    with _client() as client:
+    with connected() as client:
         rates = list_rates(client, currency=currency, start=start, end=end)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(("date", "currency", "rate", "base", "source", "imported_at"))
@@ -106,7 +107,7 @@ def check(
 
     _check_currency("--currency", currency)
     start, end = _period(first, last)
-    with _client() as client:
+    with connected() as client:
         missing = missing_rates(client, currency=currency, max_age_days=max_age_days, start=start, end=end)
     if not missing:
         print(f"every day of conversions and spend can be converted to {currency}")
@@ -155,23 +156,6 @@ def _check_currency(option: str, value: str) -> None:
 
     if not is_currency(value):
         _fail(f"error: {option}={value!r}: give three capital letters, for instance USD", 2)
-
-
-@contextmanager
-def _client() -> Iterator[Any]:  # the client's type belongs to the room that makes it
-    from cli.store import read_settings
-    from clickhouse.client import connect
-    from clickhouse.errors import StoreError
-
-    settings = read_settings()
-    try:
-        client = connect(settings)
-        try:
-            yield client
-        finally:
-            client.close()
-    except StoreError as error:
-        _fail(f"error: {error}", 1)
 
 
 def _report_bad_rows(rows: RateRows) -> None:

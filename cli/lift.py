@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from cli.store import connected
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -42,10 +44,7 @@ def lift(
     from attribution.models.registry import resolve
     from cli.files import FileProblemError, read_rows
     from cli.lift_rows import COLUMNS, read
-    from cli.store import read_settings
     from clickhouse import queries
-    from clickhouse.client import connect
-    from clickhouse.errors import StoreError
 
     start, end = _day("--from", first), _day("--to", last)
     if start > end:
@@ -59,20 +58,14 @@ def lift(
         for row in bad[:20]:
             typer.echo(str(row), err=True)
         _fail(f"error: {len(bad)} bad rows; nothing was calibrated", 2)
-    try:
-        client = connect(read_settings())
-        try:
+    with connected() as client:
 
-            def credit(since: date, until: date) -> dict[str, float]:
-                bound = {"start": since, "end": until, "model": model, "conversion_type": conversion_type}
-                rows = queries.run(client, "lift_credit", **bound)
-                return {row["of_channel"]: row["credited"] for row in rows}
+        def credit(since: date, until: date) -> dict[str, float]:
+            bound = {"start": since, "end": until, "model": model, "conversion_type": conversion_type}
+            rows = queries.run(client, "lift_credit", **bound)
+            return {row["of_channel"]: row["credited"] for row in rows}
 
-            found = calibrated(tests, credit, start, end)
-        finally:
-            client.close()
-    except StoreError as error:
-        _fail(f"error: {error}", 1)
+        found = calibrated(tests, credit, start, end)
     print(json.dumps(as_dict(found), indent=2) if as_json else table(found, model))
 
 

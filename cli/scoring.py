@@ -21,7 +21,7 @@ from datadriven.credits import CreditRule
 from datadriven.fit import Terms
 from datadriven.learned import Journeys
 from datadriven.paths import PathCounts
-from loadgen.config import PopulationConfig
+from loadgen.config import SHARES, PopulationConfig
 from loadgen.population import Population
 from schemas.events import ConversionWireEvent, TouchpointEvent
 from stream_app.grouping import to_conversion_event, to_touch
@@ -34,21 +34,8 @@ if TYPE_CHECKING:
 #: What a sale is; milestones are no sales.
 SALES: Final = frozenset({"purchase", "closed_won"})
 START_US: Final = 1_780_000_000_000_000
-_CLEAN: Final = dict.fromkeys(
-    (
-        "duplicates",
-        "out_of_order",
-        "late",
-        "late_conversions",
-        "refunds",
-        "cancellations",
-        "restatements",
-        "malformed",
-        "avro",
-        "derived_channels",
-    ),
-    0.0,
-)
+#: Every fault that a stream may have; what is left decides the world.
+_CLEAN: Final = {name: 0.0 for name in SHARES if name not in {"without_order_id", "fatigue"}}
 
 
 @dataclass(frozen=True, slots=True)

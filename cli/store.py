@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
     from datetime import date
+
+    from clickhouse_connect.driver.client import Client
 
     from clickhouse.settings import ClickHouseSettings
 
@@ -101,6 +105,23 @@ def _report(built: list[tuple[int, date]]) -> None:
         return
     days = sorted(day for _, day in built)
     print(f"built {len(built)} days, {days[0]} to {days[-1]}", flush=True)
+
+
+@contextmanager
+def connected() -> Iterator[Client]:
+    """A connection to the store; what it cannot do ends the command with exit code 1."""
+    from clickhouse.client import connect
+    from clickhouse.errors import StoreError
+
+    settings = read_settings()
+    try:
+        client = connect(settings)
+        try:
+            yield client
+        finally:
+            client.close()
+    except StoreError as error:
+        _fail(f"error: {error}", 1)
 
 
 def read_settings() -> ClickHouseSettings:

@@ -8,18 +8,19 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn
 
 import typer
 
+from cli.store import connected
+
 if TYPE_CHECKING:
     from datadriven.parameters import Parameters
 
 _US: Final = 1_000_000
-_DAY_US: Final = 86_400 * _US
+#: As `schemas/topics/models.yaml` has it.
+_LARGEST_RECORD: Final = 1_200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def _once(plan: Plan, *, dry_run: bool, as_json: bool) -> None:
     from cli.fit_text import shown
     from datadriven.parameters import encode
 
-    with _client() as client:
+    with connected() as client:
         parameters = fitted(client, plan, now_us=time.time_ns() // 1_000)
         if not dry_run:
             _publish(client, parameters)
@@ -111,18 +112,18 @@ def fitted(client: Any, plan: Plan, *, now_us: int) -> Parameters:
     """
     from functools import partial
 
-    from attribution.config import config_of
+    from attribution.config import DAY_US, config_in
     from cli.fitting import Asked, fit
     from clickhouse import queries, standing
     from clickhouse.errors import RunError
     from clickhouse.training import Period, staged
+    from datadriven.bootstrap import poisson_thresholds
     from datadriven.fit import Terms
 
     (run,) = queries.run(client, "explain_config")
-    plain = json.loads(run["config"] or "{}")
-    if not plain.get("models"):
+    config = config_in(run["config"])
+    if config is None:
         raise RunError("the run has no parameters yet; start its worker, which records them")
-    config = config_of(plain)
     if "data_driven" not in config.models:
         typer.echo(
             "warning: the workers do not compute data_driven; add it to ATTRIBUTION_DEFAULT_MODELS and restart them",
@@ -130,36 +131,33 @@ def fitted(client: Any, plan: Plan, *, now_us: int) -> Parameters:
         )
     state = standing.read(partial(queries.run, client))
     reached_us = now_us if state.watermark is None else min(now_us, round(state.watermark.timestamp() * _US))
-    closed_us = config.lookback_us if plan.closed_days is None else round(plan.closed_days * _DAY_US)
-    start_us = max(0, reached_us - round(plan.days * _DAY_US))
+    closed_us = config.lookback_us if plan.closed_days is None else round(plan.closed_days * DAY_US)
+    start_us = max(0, reached_us - round(plan.days * DAY_US))
     terms = Terms(start_us, reached_us, now_us + round(plan.lead_s * _US), plan.minimum, plan.fallback)
     period = Period(state.run_id, start_us, reached_us, closed_us, plan.types, sorted(config.folded_exclusions))
-    with staged(client, period) as stage:
+    with staged(client, period, replicates=plan.replicates, thresholds=poisson_thresholds()) as stage:
         return fit(stage, Asked(plan.method, plan.order, plan.replicates), terms)
 
 
 def _publish(client: Any, parameters: Parameters) -> None:
     """To the workers first: what the store has, the workers have been told."""
-    from confluent_kafka import KafkaException, Producer
+    from confluent_kafka import KafkaException
 
     from clickhouse.fits import StoredFit, record
     from datadriven.parameters import encode
+    from stream_app.producing import careful_producer
     from stream_app.settings import WorkerSettings
 
     settings, failed = WorkerSettings(), list[Any]()
     value = encode(parameters)
-    producer = Producer(
-        {
-            "bootstrap.servers": settings.bootstrap_servers,
-            "partitioner": "murmur2_random",
-            "enable.idempotence": True,
-            "message.timeout.ms": 30_000,
-            "log_level": 0,
-            "on_delivery": lambda error, _: failed.append(error) if error else None,
-        }
-    )
+    producer = careful_producer(settings.bootstrap_servers, max_bytes=_LARGEST_RECORD, log_level=0)
+
+    def on_delivery(error: Any, _message: Any) -> None:
+        if error is not None:
+            failed.append(error)
+
     try:
-        producer.produce(settings.models_topic, value, parameters.version.encode())
+        producer.produce(settings.models_topic, value, parameters.version.encode(), on_delivery=on_delivery)
         left = producer.flush(35)
     except KafkaException as error:
         _fail(f"error: {settings.models_topic}: {error.args[0].str()}; nothing was published", 1)
@@ -191,23 +189,6 @@ def _seconds(text: str) -> float:
     if not 10 <= found <= 366 * 86_400:
         _fail(f"error: --every={text!r}: give a time from 10s to 366d, such as 30m, 1h or 1d", 2)
     return found
-
-
-@contextmanager
-def _client() -> Iterator[Any]:
-    from cli.store import read_settings
-    from clickhouse.client import connect
-    from clickhouse.errors import StoreError
-
-    settings = read_settings()
-    try:
-        client = connect(settings)
-        try:
-            yield client
-        finally:
-            client.close()
-    except StoreError as error:
-        _fail(f"error: {error}", 1)
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from attribution.times import from_us
 from clickhouse import queries
 from clickhouse.errors import translate
 
@@ -33,7 +34,6 @@ _DELETES: Final = (
 )
 #: Names of tables with ids to forget begin so.
 _QUEUE: Final = "erasing_"
-_EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 class Customer(NamedTuple):
@@ -80,7 +80,7 @@ class Eraser:
             queries.execute(self._client, statement, queue=queue)
         self._mark(days)
         self._insert(
-            "suppressions", [(c.digest, _time(c.requested_at_us)) for c in customers], ("digest", "requested_at")
+            "suppressions", [(c.digest, from_us(c.requested_at_us)) for c in customers], ("digest", "requested_at")
         )
         self._receipts(customers, "done", days, counts)
         queries.execute(self._client, "erasure_queue_drop", queue=queue)
@@ -123,7 +123,7 @@ class Eraser:
         self._insert(
             "erasure_receipts",
             [
-                (c.digest, _time(c.requested_at_us), c.policy, status, runs, dates, *counts.get(c.digest, (0, 0, 0)))
+                (c.digest, from_us(c.requested_at_us), c.policy, status, runs, dates, *counts.get(c.digest, (0, 0, 0)))
                 for c in customers
             ],
             (
@@ -148,7 +148,3 @@ class Eraser:
             self._client.insert(table, rows, column_names=columns)
         except ClickHouseError as error:
             raise translate(error, f"insert into {table}") from error
-
-
-def _time(at_us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=at_us)

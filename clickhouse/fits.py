@@ -6,11 +6,11 @@ published (``datadriven.parameters``); this room does not look into them.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from attribution.times import from_us
 from clickhouse.errors import translate
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def record(client: Client, fit: StoredFit) -> None:
     """
     row = [
         fit.version,
-        _at(fit.effective_from_us),
-        _at(fit.trained_at_us),
+        from_us(fit.effective_from_us),
+        from_us(fit.trained_at_us),
         fit.method,
         fit.status,
         fit.conversions,
@@ -52,7 +52,3 @@ def record(client: Client, fit: StoredFit) -> None:
         client.insert("model_fits", [row], column_names=names)
     except ClickHouseError as error:
         raise translate(error, "insert into model_fits") from error
-
-
-def _at(us: int) -> datetime:
-    return datetime.fromtimestamp(us // 1_000_000, UTC).replace(microsecond=us % 1_000_000)

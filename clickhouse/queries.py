@@ -43,8 +43,8 @@ explain_config                 none -> config (JSON), config_hash of the active 
 explain_links                  customers: list of ids -> at_us, event_id, previous_id, customer_id
 fits_at                        times_us: list -> parameters (JSON) of the fits that count for conversions at these times
 fits_newest                    limit -> parameters (JSON) of the fits that count last
-training_transitions           stage, depth, replicates, thresholds -> state, kind, next, journeys, replicates
-training_sets                  stage, replicates, thresholds -> channels, conversions, nulls, replicate_conversions,
+training_transitions           stage, depth -> state, kind, next, journeys, replicates
+training_sets                  stage -> channels, conversions, nulls, replicate_conversions,
                                replicate_nulls
 data_status                    none -> run_id, app, topic, partition, offset (next), watermark (None before the
                                first event), updated_at; a row per topic and partition of the active run

@@ -227,15 +227,14 @@ def attribution_rows(
         "t.value_micros": credit_list((c.micros for c in items if c.conversion.is_live), np.int64),
         "truncated": pa.array(np.fromiter((c.truncated for c in items), np.uint8, n)),
         "config_hash": _repeating([config_hash] * n),
-        "model_version": _repeating([c.model_version for c in items]),
         "rev": pa.array([c.rev for c in items], pa.uint64()),
         "is_deleted": pa.array(~is_live).cast(pa.uint8()),
         "emitted_at": pa.array(np.full(n, emitted_at_us // 1_000)).cast(TIMESTAMP_MS),
     }
     if not len(columns["fallbacks"].values):
         del columns["fallbacks"]
-    if not any(c.model_version for c in items):
-        del columns["model_version"]
+    if any(versions := [c.model_version for c in items]):
+        columns["model_version"] = _repeating(versions)
     return pa.Table.from_arrays(list(columns.values()), names=list(columns))
 
 

@@ -7,9 +7,10 @@ earlier one is still right. A merge may change ``rates`` and ``spend`` without a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from attribution.times import from_us
 from clickhouse.errors import SinkRejected
 
 if TYPE_CHECKING:
@@ -101,4 +102,4 @@ def _total(rows: Sequence[dict[str, Any]]) -> tuple[int, ...]:
 
 
 def _at(us: int) -> datetime | None:
-    return _EPOCH + timedelta(microseconds=us) if us else None
+    return from_us(us) if us else None

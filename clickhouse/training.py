@@ -44,27 +44,25 @@ class Stage:
     client: Client
     name: str
 
-    def transitions(self, *, depth: int, replicates: int, thresholds: Sequence[int]) -> pa.Table:
+    def transitions(self, *, depth: int) -> pa.Table:
         """``state`` (list of texts), ``kind`` (channel, conversion, null), ``next``, ``journeys``, ``replicates``."""
-        return queries.arrow(
-            self.client,
-            "training_transitions",
-            stage=self.name,
-            depth=depth,
-            replicates=replicates,
-            thresholds=list(thresholds),
-        )
+        return queries.arrow(self.client, "training_transitions", stage=self.name, depth=depth)
 
-    def sets(self, *, replicates: int, thresholds: Sequence[int]) -> pa.Table:
+    def sets(self) -> pa.Table:
         """``channels`` (list of texts), ``conversions``, ``nulls``, ``replicate_conversions``, ``replicate_nulls``."""
-        return queries.arrow(
-            self.client, "training_sets", stage=self.name, replicates=replicates, thresholds=list(thresholds)
-        )
+        return queries.arrow(self.client, "training_sets", stage=self.name)
 
 
 @contextmanager
-def staged(client: Client, period: Period) -> Iterator[Stage]:
-    """The journeys of a period, until the block ends. Raises the errors of ``clickhouse.queries``."""
+def staged(client: Client, period: Period, *, replicates: int, thresholds: Sequence[int]) -> Iterator[Stage]:
+    """The journeys of a period, until the block ends. Raises the errors of ``clickhouse.queries``.
+
+    Args:
+        client: the database.
+        period: which journeys.
+        replicates: of the bootstrap, 0 for none.
+        thresholds: of the Poisson distribution (``datadriven.bootstrap.poisson_thresholds``).
+    """
     stage = Stage(client, f"training_{uuid.uuid4().hex}")
     bound: dict[str, Any] = {
         "stage": stage.name,
@@ -72,7 +70,9 @@ def staged(client: Client, period: Period) -> Iterator[Stage]:
         "start_us": period.start_us,
         "end_us": period.end_us,
     }
-    queries.execute(client, "training_create_stage", stage=stage.name)
+    queries.execute(
+        client, "training_create_stage", stage=stage.name, replicates=replicates, thresholds=list(thresholds)
+    )
     try:
         queries.execute(client, "training_add_conversions", **bound, types=list(period.types))
         queries.execute(

@@ -136,7 +136,7 @@ class PopulationConfig:
     workspace: str = "default"
 
     def __post_init__(self) -> None:
-        for name in _SHARES:
+        for name in SHARES:
             _share(name, getattr(self, name))
         _share("refunds + cancellations + restatements", self.refunds + self.cancellations + self.restatements)
         if self.malformed > 0.9:
@@ -164,7 +164,8 @@ class PopulationConfig:
         return plain
 
 
-_SHARES: Final = (
+#: Fields that are shares, 0 to 1.
+SHARES: Final = (
     "duplicates",
     "out_of_order",
     "late",

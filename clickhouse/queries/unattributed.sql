@@ -10,50 +10,6 @@
 -- lookback_us        of the run, microseconds
 -- excluded           channels that the run excludes, as they are written in touches
 -- resets             conversion types that end a journey; resets_since: the first day of those that matter, at most start
-WITH RECURSIVE
-    -- Which smallest id each linked id goes by: large-star and small-star in turns until nothing changes (Kiveris et al.,
-    -- Connected Components in MapReduce and Beyond, SoCC 2014). Each turn reads the edges once; a > b in all of them.
-    stars AS
-    (
-        SELECT
-            toUInt8(0) AS turn, greatest(previous_id, customer_id) AS a, least(previous_id, customer_id) AS b,
-            toUInt64(0) AS former, toUInt64(1) AS own
-        FROM identities FINAL
-        WHERE previous_id != customer_id
-
-        UNION ALL
-
-        SELECT turn, edge.1 AS a, edge.2 AS b, former, sum(cityHash64(edge)) OVER () AS own
-        FROM
-        (
-            SELECT
-                turn, former, arrayMin(below) AS low,
-                arrayJoin(arrayPushBack(arrayMap(v -> (v, low), arrayFilter(v -> v != low, below)), (u, low))) AS edge
-            FROM
-            (
-                SELECT turn, former, lower.1 AS u, groupUniqArray(lower.2) AS below
-                FROM
-                (
-                    SELECT
-                        turn, former, least(u, arrayMin(around)) AS low,
-                        arrayJoin(arrayMap(v -> (v, low), arrayFilter(v -> v > u, around))) AS lower
-                    FROM
-                    (
-                        SELECT turn + 1 AS turn, own AS former, pair.1 AS u, groupUniqArray(pair.2) AS around
-                        FROM
-                        (
-                            SELECT turn, own, arrayJoin([(a, b), (b, a)]) AS pair
-                            FROM stars
-                            WHERE own != former AND turn < 60
-                        )
-                        GROUP BY turn, former, u
-                    )
-                )
-                GROUP BY turn, former, u
-            )
-        )
-    ),
-    people AS (SELECT a AS id, argMax(b, turn) AS person FROM stars GROUP BY a)
 SELECT
     shown, of_type, reason,
     max(is_usable) AS has_usable,
@@ -135,7 +91,7 @@ FROM
                             WHERE run_id = (SELECT argMax(run_id, switched_at) FROM active_run)
                               AND toDate(converted_at) BETWEEN {resets_since:Date} AND {end:Date}
                         ) AS c
-                        LEFT JOIN people AS p ON p.id = c.customer_id
+                        LEFT JOIN linked_ids AS p ON p.id = c.customer_id
                         WHERE c.is_meant OR c.is_reset
                     )
                     WHERE is_meant
@@ -163,7 +119,7 @@ FROM
                             SELECT arrayJoin([previous_id, customer_id]) FROM identities
                         )
                     ) AS e
-                    LEFT JOIN people AS p ON p.id = e.customer_id
+                    LEFT JOIN linked_ids AS p ON p.id = e.customer_id
                 ) AS t ON t.person = u.person
                 GROUP BY conversion_id, touch_id
             )

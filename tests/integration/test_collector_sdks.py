@@ -12,9 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import httpx
@@ -35,7 +33,7 @@ from clickhouse.client import connect
 from clickhouse.migrate import migrate
 from clickhouse.settings import ClickHouseSettings
 from collector_story import Event, Story, story
-from embedded.jars import cache_dir
+from node_packages import installed
 from schemas.channel_rules import load_channel_rules
 from schemas.codec import Codec, LocalSchemas
 from schemas.events import ConversionWireEvent, IdentityEvent, TouchpointEvent
@@ -153,32 +151,13 @@ def by_node(served: Served, messages: Sequence[dict[str, Any]]) -> None:
     done = subprocess.run(
         ["node", str(NODE / "send.mjs")],
         input=json.dumps(messages),
-        env=os.environ | {"SDK_HOME": str(installed()), "HOST": served.url, "WRITE_KEY": served.key},
+        env=os.environ | {"SDK_HOME": str(installed(NODE)), "HOST": served.url, "WRITE_KEY": served.key},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-
-
-def installed() -> Path:
-    """The locked packages, installed once into the cache folder."""
-    digest = sha256((NODE / "package-lock.json").read_bytes()).hexdigest()[:12]
-    home = cache_dir() / f"sdk_node-{digest}"
-    if home.exists():
-        return home
-    home.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(mkdtemp(prefix="sdk_node-", dir=home.parent))
-    for name in ("package.json", "package-lock.json", ".npmrc"):
-        shutil.copy(NODE / name, fresh)
-    done = subprocess.run(["npm", "ci"], cwd=fresh, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr
-    try:
-        fresh.rename(home)
-    except OSError:  # another process was first
-        shutil.rmtree(fresh)
-    return home
 
 
 SDKS: dict[str, Callable[[Served, Sequence[dict[str, Any]]], None]] = {

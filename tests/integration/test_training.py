@@ -166,12 +166,9 @@ def test_counts_equal_plain_python(client: Client, depth: int, types: tuple[str,
     paths, keys = path_counts(rows), customer_keys([row.customer for row in rows])
     assert len({row.converted for row in rows}) == 2
 
-    with staged(client, period) as stage:
-        thresholds = poisson_thresholds()
-        read = list(
-            transition_counts(stage.transitions(depth=depth, replicates=REPLICATES, thresholds=thresholds), depth)
-        )
-        sets = list(set_counts(stage.sets(replicates=REPLICATES, thresholds=thresholds)))
+    with staged(client, period, replicates=REPLICATES, thresholds=poisson_thresholds()) as stage:
+        read = list(transition_counts(stage.transitions(depth=depth), depth))
+        sets = list(set_counts(stage.sets()))
 
     assert read[0] == TransitionCounts.from_paths(paths, depth)
     assert read[1:] == list(replicate_counts(paths, keys, REPLICATES, depth))
@@ -193,8 +190,8 @@ def test_a_late_conversion_takes_a_null_and_a_refund_gives_it_back(client: Clien
         if event is not None:
             found.events.append(("ada", event))
         store(client, found, seed=1)
-        with staged(client, period) as stage:
-            (counts,) = transition_counts(stage.transitions(depth=1, replicates=0, thresholds=[1]), 1)
+        with staged(client, period, replicates=0, thresholds=[1]) as stage:
+            (counts,) = transition_counts(stage.transitions(depth=1), 1)
         assert counts == TransitionCounts.from_paths(path_counts(journeys(found, period)), 1)
         seen.append((counts.conversions, counts.nulls))
 
@@ -205,7 +202,7 @@ def test_the_stage_is_gone_whatever_happens(client: Client) -> None:
     def fail(_: Stage) -> None:
         raise RuntimeError
 
-    with pytest.raises(RuntimeError), staged(client, Period(1, 0, 1, 1)) as stage:
+    with pytest.raises(RuntimeError), staged(client, Period(1, 0, 1, 1), replicates=0, thresholds=[1]) as stage:
         fail(stage)
 
     assert client.query("SELECT count() FROM system.tables WHERE name LIKE 'training_%'").result_rows == [(0,)]
