@@ -1,17 +1,15 @@
-"""``attribution migrate`` and ``attribution rollups``: the store's schema and its daily sums."""
+"""``attribution migrate`` and ``attribution rollups``; the connection to the store that commands share."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
     from datetime import date
-
-    from clickhouse_connect.driver.client import Client
 
     from clickhouse.settings import ClickHouseSettings
 
@@ -108,7 +106,7 @@ def _report(built: list[tuple[int, date]]) -> None:
 
 
 @contextmanager
-def connected() -> Iterator[Client]:
+def connected() -> Iterator[Any]:  # the client's type belongs to the room that makes it
     """A connection to the store; what it cannot do ends the command with exit code 1."""
     from clickhouse.client import connect
     from clickhouse.errors import StoreError
