@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JARS := $(VENV)/.jars
 FAULT_RESULTS ?= data/fault-results.jsonl
-ROOMS := attribution schemas collector clickhouse accounts datadriven stream_app api loadgen embedded cli clients/python/attribution_client
+ROOMS := attribution schemas collector clickhouse accounts datadriven telemetry stream_app api loadgen dashboards ui embedded cli clients/python/attribution_client
 
 .DEFAULT_GOAL := help
 
@@ -28,6 +28,10 @@ compiled: $(STAMP) ## the core compiled by mypyc, if these sources are not yet; 
 $(JARS): $(STAMP)
 	$(BIN)/python -m embedded.broker prefetch
 	touch $@
+
+.PHONY: system
+system: ## what tests want of Debian's packages, as root: Chromium, Prometheus, nginx, PostgreSQL, Redis, git
+	apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium prometheus nginx-light postgresql redis-server git
 
 .PHONY: setup
 setup: $(STAMP) $(JARS) compiled ## virtual environment, locked packages, broker jars, compiled core

@@ -1,0 +1,1 @@
+"""Grafana dashboards as code: panels over the views, built to JSON, checked and previewed without Grafana."""

@@ -1,0 +1,1 @@
+"""What the programs tell about themselves: the metric catalogue, JSON logs, traces."""
