@@ -4,6 +4,7 @@ INSERT INTO {stage:Identifier}
 SELECT
     reinterpretAsUInt64(substring(SHA256(customer_id), 1, 8)),
     if(`t.id` = [''], [], `t.channel`),
+    if(`t.id` = [''], [], arrayMap(at -> toUnixTimestamp64Micro(at), `t.at`)),
     1
 FROM attributions FINAL
 WHERE

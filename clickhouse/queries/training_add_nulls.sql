@@ -37,6 +37,7 @@ WITH
 SELECT
     reinterpretAsUInt64(substring(SHA256(person), 1, 8)),
     arrayMap(touch -> touch.3, journey),
+    arrayMap(touch -> touch.1, journey),
     0
 FROM
 (
