@@ -29,6 +29,7 @@ from api import (
     health_routes,
     ingest_routes,
     key_routes,
+    letter_routes,
     lift_routes,
     metrics_routes,
     paths_routes,
@@ -36,6 +37,7 @@ from api import (
     stream_routes,
     sums_routes,
     unattributed_routes,
+    user_routes,
 )
 from api.access import AccessTable
 from api.clickhouse_store import ClickHouseStore
@@ -61,6 +63,7 @@ from schemas.topics import topic_in
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from api.letter_store import Letters
     from api.store import Store
 
 _CALCULATE_PATH: Final = "/api/v1/attribution/calculate"
@@ -83,6 +86,7 @@ def create_app(
     accounts: Accounts | None = None,
     others: Callable[[str], tuple[Store, OffsetReader]] | None = None,
     gap_check: GapCheck | None = None,
+    letters: Callable[[str], Letters] | None = None,
 ) -> Api:
     """The API.
 
@@ -95,6 +99,7 @@ def create_app(
         accounts: who may call; those of the environment when left out.
         others: store and offsets of another workspace, by its name; of the environment when left out.
         gap_check: what refuses a promotion that would leave a gap; left out, runs that workers feed are not promoted.
+        letters: the dead letters of a workspace, by its name; left out, they are neither shown nor sent again.
 
     Raises:
         SettingsError: a setting cannot be used.
@@ -122,6 +127,7 @@ def create_app(
             workspace=workspace,
             metrics=metrics,
             gap_check=gap_check,
+            letters=None if letters is None else letters(workspace),
             now=clock,
             monotonic=time.monotonic,
         )
@@ -167,10 +173,12 @@ def create_app(
         run_routes,
         stream_routes,
         data_routes,
+        letter_routes,
         ingest_routes,
         collector_routes,
         auth_routes,
         key_routes,
+        user_routes,
         health_routes,
         metrics_routes,
     )

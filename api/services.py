@@ -16,6 +16,7 @@ import anyio.to_thread
 from fastapi import Depends, Request
 
 from accounts.workspaces import DEFAULT
+from api.letter_store import Letters
 from api.live_hub import LiveHub
 from api.live_store import Inserted, LiveRow, Position
 from api.metrics import Metrics
@@ -46,6 +47,7 @@ class Services:
         workspace: whose topics events go to.
         metrics: where events are counted.
         gap_check: what refuses a promotion that would leave a gap; None: nobody here can know.
+        letters: the dead letters; None: this process does not read them.
         now: the clock.
         monotonic: the clock of durations, seconds.
     """
@@ -61,12 +63,13 @@ class Services:
         workspace: str = "default",
         metrics: Metrics | None = None,
         gap_check: GapCheck | None = None,
+        letters: Letters | None = None,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
         self.producer, self.channel_rules, self._workspace = producer, channel_rules, workspace
         self.event_names = Names.of(settings.conversion_events, settings.touch_events)
-        self._gap_check, self.metrics = gap_check, metrics or Metrics()
+        self._gap_check, self._letters, self.metrics = gap_check, letters, metrics or Metrics()
         # their own threads: an intake waits for Kafka, and reads must not wait for it
         self._intake_threads = anyio.CapacityLimiter(settings.intake_threads)
         self.settings, self.store, self.offsets, self.now = settings, store, offsets, now
@@ -114,6 +117,17 @@ class Services:
     ) -> list[LiveRow]:
         """See ``LiveStore.inserted_rows``."""
         return await self.call(self.store.inserted_rows, run_id, stamps, from_us, after, limit)
+
+    @property
+    def letters(self) -> Letters:
+        """The dead letters.
+
+        Raises:
+            Unavailable: this process does not read them.
+        """
+        if self._letters is None:
+            raise Unavailable("kafka", "dead letters are not read by this process; use `attribution dlq`")
+        return self._letters
 
     def refuse_gap(self, active: Run, run: Run) -> None:
         """See ``run_store.GapCheck``. Blocks.

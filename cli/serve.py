@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
         from api.app import create_app
         from api.settings import LOOPBACK, ApiSettings, SettingsError, explain, load_settings
         from attribution.channels import ChannelRulesError
+        from cli.letter_box import LetterBox
         from cli.local_key import open_with_local_key
         from cli.run_admin import refuse_gap_in
 
@@ -41,7 +42,7 @@ def register(app: typer.Typer) -> None:
                 settings.model_dump() | {name: value for name, value in given.items() if value is not None}
             )
             accounts = None if settings.insecure_dev else open_with_local_key()
-            application = create_app(settings, accounts=accounts, gap_check=refuse_gap_in)
+            application = create_app(settings, accounts=accounts, gap_check=refuse_gap_in, letters=LetterBox)
         except AccountError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from None

@@ -17,8 +17,10 @@ from accounts.accounts import Accounts
 from accounts.roles import Role
 from accounts.settings import AccountsSettings
 from api.app import create_app
+from api.letter_store import LetterRow, Place, WholeLetter
 from api.settings import ApiSettings
 from api.testing import MemoryOffsets, MemoryProducer
+from api.testing_letters import MemoryLetters
 from app_transport import AppTransport
 from attribution_client import (
     AsyncClient,
@@ -52,6 +54,16 @@ JOURNEY: dict[str, Any] = {
     "conversion": {"timestamp": "2026-03-02T00:00:00Z", "value": Decimal("100.000001")},
     "models": ["linear", "u_shaped"],
 }
+A_LETTER = WholeLetter(
+    LetterRow(
+        *(Place(0, 17), "attribution.conversions", 1, 88, "bad_amount", "value", "'ten' is no amount", "decode"),
+        *(datetime(2026, 3, 2, tzinfo=UTC), 1, "", False),
+    ),
+    b"c",
+    b"\xff",
+    [("dlq.reason", b"bad_amount")],
+    0,
+)
 #: Arguments of every method but those that change who is signed in.
 ASKED: dict[str, dict[str, Any]] = {
     "health": {},
@@ -88,8 +100,12 @@ ASKED: dict[str, dict[str, Any]] = {
     "who": {},
     "token": {},
     "keys": {},
+    "users": {},
+    "dead_letters": {"reason": "bad_amount", "since": datetime(2026, 3, 1, tzinfo=UTC), "retried": False},
+    "dead_letter": {"letter": "0@17"},
+    "retry_dead_letters": {"letters": ["0@17", "0@18"], "again": True},
 }
-ALONE = {"login", "refresh", "logout", "create_key", "revoke_key"}
+ALONE = {"login", "refresh", "logout", "create_key", "revoke_key", "create_user", "change_user"}
 
 
 class World(NamedTuple):
@@ -130,6 +146,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         producer=producer,
         now=lambda: clock[0],
         accounts=accounts,
+        letters=lambda _: MemoryLetters({Place(0, 17): A_LETTER}),
     )
     transport = AppTransport(app)
     yield World(app, accounts, producer, transport, clock)
@@ -265,6 +282,8 @@ def test_a_session_begins_moves_on_and_ends(world: World) -> None:
         with Client(URL, session=client.session, transport=world.transport) as resumed:
             assert resumed.who().actor == "user:ada@example.org"
             resumed.revoke_key(made.shown.id)
+        client.create_user("bob", "another long password", role="viewer")
+        assert client.change_user("bob", role="analyst", disabled=True) in client.users().users
         ended = client.session
         client.logout()
     with Client(URL, session=ended, transport=world.transport) as late, pytest.raises(NotSignedIn):

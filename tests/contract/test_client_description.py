@@ -51,6 +51,10 @@ GIVEN: Final[dict[str, dict[str, Any]]] = {
     "login": {"user": "u", "password": "p", "key": "k"},
     "create_key": {"role": "viewer", "scopes": ["reports"], "label": "x", "expires_at": None},
     "revoke_key": {"key_id": "k"},
+    "dead_letter": {"letter": "0@1"},
+    "retry_dead_letters": {"letters": ["0@1"], "reason": "empty", "value": "{}", "again": True},
+    "create_user": {"name": "u", "password": "p"},
+    "change_user": {"name": "u", "role": "viewer", "password": "p", "disabled": True},
 }
 OPTIONAL: Final = {"expires_at"}  # left out above: it is a time, which the answers' tests send
 
