@@ -54,6 +54,14 @@ JOURNEY: dict[str, Any] = {
     "conversion": {"timestamp": "2026-03-02T00:00:00Z", "value": Decimal("100.000001")},
     "models": ["linear", "u_shaped"],
 }
+LIFT_TEST = {
+    "test_id": "geo",
+    "channel": "Email",
+    "start_date": PERIOD[0],
+    "end_date": END,
+    "incremental_conversions": 3.5,
+    "standard_error": 1.0,
+}
 A_LETTER = WholeLetter(
     LetterRow(
         *(Place(0, 17), "attribution.conversions", 1, 88, "bad_amount", "value", "'ten' is no amount", "decode"),
@@ -90,6 +98,9 @@ ASKED: dict[str, dict[str, Any]] = {
     "unattributed": {"start_date": START, "end_date": END, "interval": "week"},
     "budget": {**DAYS, "interval": "day", "most_change": 0.2, "total": "12.5"},
     "data_driven": {"limit": 3},
+    "record_lift_tests": {"tests": [LIFT_TEST]},
+    "lift_tests": {},
+    "lift": {"start_date": START, "end_date": END, "attribution_model": "linear"},
     "customer_journey": {"customer_id": "c 2/ü", "models": ["linear"]},
     "data_status": {},
     "send_touchpoints": {"events": [TOUCH]},
@@ -105,7 +116,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "dead_letter": {"letter": "0@17"},
     "retry_dead_letters": {"letters": ["0@17", "0@18"], "again": True},
 }
-ALONE = {"login", "refresh", "logout", "create_key", "revoke_key", "create_user", "change_user"}
+ALONE = {"login", "refresh", "logout", "create_key", "revoke_key", "create_user", "change_user", "drop_lift_test"}
 
 
 class World(NamedTuple):
@@ -205,6 +216,14 @@ async def test_every_method_of_both_clients_answers_alike_and_loses_nothing(worl
     if name != "token":
         assert again == answer
     assert key.split(".")[1] not in repr(client) + repr(other) + repr(client.connection) + repr(answer)
+
+
+def test_a_lift_test_is_recorded_and_taken_back(world: World) -> None:
+    with world.client() as client:
+        client.record_lift_tests([{**LIFT_TEST, "test_id": "other"}])
+        assert "other" in {t.test_id for t in client.lift_tests().tests}
+        client.drop_lift_test("other")
+        assert "other" not in {t.test_id for t in client.lift_tests().tests}
 
 
 async def test_pages_are_the_whole_in_order(world: World) -> None:
