@@ -34,6 +34,7 @@ from api import (
     lift_routes,
     metrics_routes,
     paths_routes,
+    replay_routes,
     run_routes,
     stream_routes,
     sums_routes,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from api.letter_store import Letters
+    from api.replay_store import Replays
     from api.store import Store
 
 _CALCULATE_PATH: Final = "/api/v1/attribution/calculate"
@@ -90,6 +92,7 @@ def create_app(
     others: Callable[[str], tuple[Store, OffsetReader]] | None = None,
     gap_check: GapCheck | None = None,
     letters: Callable[[str], Letters] | None = None,
+    replays: Callable[[str], Replays] | None = None,
 ) -> Api:
     """The API.
 
@@ -103,6 +106,7 @@ def create_app(
         others: store and offsets of another workspace, by its name; of the environment when left out.
         gap_check: what refuses a promotion that would leave a gap; left out, runs that workers feed are not promoted.
         letters: the dead letters of a workspace, by its name; left out, they are neither shown nor sent again.
+        replays: what computes runs of a workspace anew, by its name; left out, nothing does.
 
     Raises:
         SettingsError: a setting cannot be used.
@@ -131,6 +135,7 @@ def create_app(
             metrics=metrics,
             gap_check=gap_check,
             letters=None if letters is None else letters(workspace),
+            replays=None if replays is None else replays(workspace),
             now=clock,
             monotonic=time.monotonic,
         )
@@ -206,6 +211,7 @@ def _routers() -> tuple[APIRouter, ...]:
         unattributed_routes,
         analytics_routes,
         run_routes,
+        replay_routes,
         stream_routes,
         data_routes,
         letter_routes,

@@ -16,6 +16,7 @@ import anyio.to_thread
 from fastapi import Depends, Request
 
 from accounts.workspaces import DEFAULT
+from api.errors import Problem
 from api.letter_store import Letters
 from api.live_hub import LiveHub
 from api.live_store import Inserted, LiveRow, Position
@@ -23,6 +24,7 @@ from api.metrics import Metrics
 from api.offsets import OffsetReader
 from api.producer import EventProducer, OutRecord
 from api.reads import Joined, Kept
+from api.replay_store import Replays
 from api.run_store import GapCheck
 from api.settings import ApiSettings
 from api.store import Meta, Standing, State, Store, Unavailable
@@ -48,6 +50,7 @@ class Services:
         metrics: where events are counted.
         gap_check: what refuses a promotion that would leave a gap; None: nobody here can know.
         letters: the dead letters; None: this process does not read them.
+        replays: what computes runs anew; None: this process does not.
         now: the clock.
         monotonic: the clock of durations, seconds.
     """
@@ -64,12 +67,14 @@ class Services:
         metrics: Metrics | None = None,
         gap_check: GapCheck | None = None,
         letters: Letters | None = None,
+        replays: Replays | None = None,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
         self.producer, self.channel_rules, self._workspace = producer, channel_rules, workspace
         self.event_names = Names.of(settings.conversion_events, settings.touch_events)
-        self._gap_check, self._letters, self.metrics = gap_check, letters, metrics or Metrics()
+        self._gap_check, self._letters, self._replays = gap_check, letters, replays
+        self.metrics = metrics or Metrics()
         # their own threads: an intake waits for Kafka, and reads must not wait for it
         self._intake_threads = anyio.CapacityLimiter(settings.intake_threads)
         self.settings, self.store, self.offsets, self.now = settings, store, offsets, now
@@ -128,6 +133,24 @@ class Services:
         if self._letters is None:
             raise Unavailable("kafka", "dead letters are not read by this process; use `attribution dlq`")
         return self._letters
+
+    @property
+    def replays(self) -> Replays:
+        """What computes runs anew.
+
+        Raises:
+            Problem: 409, this process does not.
+        """
+        if self._replays is None:
+            raise Problem(409, "No runs are computed here (ATTRIBUTION_API_REPLAY_DIR); use `attribution replay`.")
+        return self._replays
+
+    def close(self) -> None:
+        """Stop replays, and give back the connections. Blocks."""
+        if self._replays is not None:
+            self._replays.close()
+        self.offsets.close()
+        self.store.close()
 
     def refuse_gap(self, active: Run, run: Run) -> None:
         """See ``run_store.GapCheck``. Blocks.

@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
         from attribution.channels import ChannelRulesError
         from cli.letter_box import LetterBox
         from cli.local_key import open_with_local_key
+        from cli.replay_processes import replays_in
         from cli.run_admin import refuse_gap_in
 
         try:
@@ -42,7 +43,13 @@ def register(app: typer.Typer) -> None:
                 settings.model_dump() | {name: value for name, value in given.items() if value is not None}
             )
             accounts = None if settings.insecure_dev else open_with_local_key()
-            application = create_app(settings, accounts=accounts, gap_check=refuse_gap_in, letters=LetterBox)
+            application = create_app(
+                settings,
+                accounts=accounts,
+                gap_check=refuse_gap_in,
+                letters=LetterBox,
+                replays=replays_in(settings.replay_dir, most_runs=settings.max_runs),
+            )
         except AccountError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from None

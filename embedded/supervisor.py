@@ -259,7 +259,8 @@ class Supervisor:
             for name in ("ready.json", "status.json"):
                 (folder / name).unlink(missing_ok=True)
             workers.append(self._worker(index, folder))
-        api = self._program("api", ("api",), {}, lambda: pings(self.api_port, "/health"))
+        replays = {"ATTRIBUTION_API_REPLAY_DIR": str(self.options.data_dir.resolve())}
+        api = self._program("api", ("api",), replays, lambda: pings(self.api_port, "/health"))
         for part in (*workers, api):
             part.start()
         self._wait_for_partitions(workers)

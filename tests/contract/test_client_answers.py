@@ -21,6 +21,7 @@ from api.letter_store import LetterRow, Place, WholeLetter
 from api.settings import ApiSettings
 from api.testing import MemoryOffsets, MemoryProducer
 from api.testing_letters import MemoryLetters
+from api.testing_replays import MemoryReplays
 from app_transport import AppTransport
 from attribution_client import (
     AsyncClient,
@@ -72,6 +73,7 @@ A_LETTER = WholeLetter(
     [("dlq.reason", b"bad_amount")],
     0,
 )
+PERIOD_OF = {"start_date": START, "end_date": END}
 #: Arguments of every method but those that change who is signed in.
 ASKED: dict[str, dict[str, Any]] = {
     "health": {},
@@ -82,6 +84,8 @@ ASKED: dict[str, dict[str, Any]] = {
     "run_entry": {"run": "live"},
     "runs": {"with_dropped": True},
     "compare_runs": {"run": "1", "with_": "1"},
+    "run_difference": {"run": "live", "with_": "1", "attribution_model": "linear", **PERIOD_OF},
+    "begin_run": {"name": "what-if", "half_life_days": 14, "exclude_channels": ["Direct"], "source": "facts"},
     "promote": {"run": "1"},
     "results": {"customer_id": "c-1"},
     "explain": {"conversion_id": "purchase:o/1"},
@@ -116,7 +120,18 @@ ASKED: dict[str, dict[str, Any]] = {
     "dead_letter": {"letter": "0@17"},
     "retry_dead_letters": {"letters": ["0@17", "0@18"], "again": True},
 }
-ALONE = {"login", "refresh", "logout", "create_key", "revoke_key", "create_user", "change_user", "drop_lift_test"}
+ALONE = {
+    "login",
+    "refresh",
+    "logout",
+    "create_key",
+    "revoke_key",
+    "create_user",
+    "change_user",
+    "drop_lift_test",
+    "cancel_run",
+    "drop_run",
+}
 
 
 class World(NamedTuple):
@@ -157,6 +172,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         producer=producer,
         now=lambda: clock[0],
         accounts=accounts,
+        replays=lambda _: MemoryReplays(store.run_list),
         letters=lambda _: MemoryLetters({Place(0, 17): A_LETTER}),
     )
     transport = AppTransport(app)
@@ -224,6 +240,18 @@ def test_a_lift_test_is_recorded_and_taken_back(world: World) -> None:
         assert "other" in {t.test_id for t in client.lift_tests().tests}
         client.drop_lift_test("other")
         assert "other" not in {t.test_id for t in client.lift_tests().tests}
+
+
+def test_a_what_if_is_begun_stopped_and_removed(world: World) -> None:
+    with world.client() as client:
+        for run in client.runs().runs:
+            if run.status == "running":
+                client.cancel_run(run.name)
+        begun = client.begin_run("stopped", lookback_days=30, models=["linear"])
+        assert client.run_entry("stopped") == begun
+        assert client.cancel_run("stopped").status == "cancelled"
+        client.drop_run("stopped")
+        assert "stopped" not in {r.name for r in client.runs().runs}
 
 
 async def test_pages_are_the_whole_in_order(world: World) -> None:

@@ -57,6 +57,10 @@ class Endpoints:
     runs = Endpoint(asks.runs)
     compare_runs = Endpoint(asks.compare_runs)
     promote = Endpoint(asks.promote)
+    begin_run = Endpoint(managing.begin_run)
+    cancel_run = Endpoint(managing.cancel_run)
+    drop_run = Endpoint(managing.drop_run)
+    run_difference = Endpoint(managing.run_difference)
 
     data_status = Endpoint(asks.data_status)
     send_touchpoints = Endpoint(asks.send_touchpoints)
