@@ -206,6 +206,8 @@ async def test_a_difference_is_that_of_the_rows_once_they_are_summed(
         async def difference(**more: Any) -> Any:
             return (await http.get(f"{RUNS}/difference", params={**asked, **more})).json()
 
+        for run_ in (LIVE, FED):
+            made.mark_days(run_)
         made.build_sums()
         made.mark_days(FED)
         plain = await difference()
