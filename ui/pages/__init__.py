@@ -36,4 +36,10 @@ class Page:
 
 REPORT: Final = ("period", "model", "currency", "type")
 
-PAGES: Final = (Page("Overview", ":material/dashboard:", "overview", "Overview", filters=REPORT),)
+PAGES: Final = (
+    Page("Overview", ":material/dashboard:", "overview", "Overview", filters=REPORT),
+    Page("Channels & ROI", ":material/leaderboard:", "channels", "Channels", filters=REPORT),
+    Page("Compare models", ":material/compare_arrows:", "models", "Models", filters=("period", "currency", "type")),
+    Page("Journeys", ":material/route:", "journeys", "Journeys", "Customers", "customers"),
+    Page("Explain", ":material/function:", "explain", "Explain", "Customers", "customers"),
+)

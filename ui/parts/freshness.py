@@ -22,7 +22,7 @@ def sentence(meta: Meta) -> str:
 
 def badge(meta: Meta) -> None:
     """The sentence, coloured when it is old, with the run that the numbers are of."""
-    late = meta.lag_seconds is None or meta.lag_seconds > _LATE_S
+    late = meta.as_of is None or meta.lag_seconds is None or meta.lag_seconds > _LATE_S
     st.badge(
         f"{sentence(meta)} · run {meta.run_id}",
         icon=":material/schedule:",
