@@ -6,6 +6,8 @@ share one only if they ask as the same.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import streamlit as st
@@ -23,6 +25,17 @@ def ask(operation: str, *ids: str, **asked: Any) -> Any:
     return _fresh(session.api_url(), session.credential().digest, session.client(), operation, ids, _frozen(asked))
 
 
+def ask_all(*questions: tuple[str, Mapping[str, Any]]) -> list[Any]:
+    """Several questions at once: pairs of operation and parameters. Raises the first failure."""
+    url, digest, client = session.api_url(), session.credential().digest, session.client()
+
+    def answer(question: tuple[str, Mapping[str, Any]]) -> Any:
+        return _fresh(url, digest, client, question[0], (), _frozen(question[1]))
+
+    with ThreadPoolExecutor(len(questions)) as pool:
+        return list(pool.map(answer, questions))
+
+
 def ask_steady(operation: str, *ids: str, **asked: Any) -> Any:
     """The same for what hardly changes, such as the list of models: at most ``STEADY_S`` old."""
     return _steady(session.api_url(), session.credential().digest, session.client(), operation, ids, _frozen(asked))
@@ -34,7 +47,7 @@ def forget() -> None:
     _steady.clear()
 
 
-def _frozen(asked: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+def _frozen(asked: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in sorted(asked.items()) if v is not None)
 
 

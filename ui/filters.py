@@ -26,6 +26,8 @@ PERIODS: Final = {
 }
 CURRENCIES: Final = ("", "USD", "EUR", "GBP", "CHF", "JPY", "CAD", "AUD", "SEK", "PLN", "INR", "BRL")
 TYPES: Final = ("", "purchase", "lead_created", "opportunity_created", "closed_won", "signup")
+#: Two stand side by side on a telephone.
+_WIDTH: Final = 156
 _USUAL_PERIOD: Final = "30d"
 _USUAL_MODEL: Final = "linear"
 
@@ -102,13 +104,13 @@ def _period(found: Filters) -> Filters:
         format_func=PERIODS.__getitem__,
         key="period",
         bind="query-params",
-        width=170,
+        width=_WIDTH,
     )
     if chosen != "custom":
         start, end = days_of(chosen, today())
         return replace(found, start=start, end=end)
-    start = st.date_input("From", found.start, key="from", bind="query-params", width=150)
-    end = st.date_input("To", found.end, key="to", bind="query-params", width=150)
+    start = st.date_input("From", found.start, key="from", bind="query-params", width=_WIDTH)
+    end = st.date_input("To", found.end, key="to", bind="query-params", width=_WIDTH)
     if start > end:
         st.warning(f"{start} is after {end}: the period is taken the other way round.")
         start, end = end, start
@@ -124,7 +126,7 @@ def _model(found: Filters) -> Filters:
         format_func=model_name,
         key="model",
         bind="query-params",
-        width=190,
+        width=_WIDTH,
     )
     return replace(found, model=chosen)
 
@@ -138,7 +140,7 @@ def _currency(found: Filters) -> Filters:
         bind="query-params",
         accept_new_options=True,
         help="Amounts are converted at the rate of their day. Type any ISO code; rates: `attribution fx list`.",
-        width=150,
+        width=_WIDTH,
     )
     return replace(found, currency=chosen.strip().upper() or None)
 
@@ -152,7 +154,7 @@ def _type(found: Filters) -> Filters:
         bind="query-params",
         accept_new_options=True,
         help="One type of conversion; type the name of any other.",
-        width=180,
+        width=_WIDTH,
     )
     return replace(found, conversion_type=chosen.strip() or None)
 

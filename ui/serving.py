@@ -35,6 +35,9 @@ _HEADERS: Final = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 _HTML_LIMIT: Final = 1_000_000
+#: A page is changed on its way, so it comes whole, unpacked, and is not taken from a browser's cache.
+_NOT_FOR_PAGES: Final = frozenset({b"accept-encoding", b"if-none-match", b"if-modified-since", b"range"})
+_NOT_OF_PAGES: Final = frozenset({b"content-length", b"etag", b"last-modified"})
 
 
 class Ui:
@@ -78,7 +81,7 @@ class Ui:
             await RedirectResponse(f"{root}/{query}", 307)(scope, receive, _with_headers(send, _policy(b"")))
             return
         if is_page:
-            scope = {**scope, "headers": [h for h in scope["headers"] if h[0] != b"accept-encoding"]}
+            scope = {**scope, "headers": [h for h in scope["headers"] if h[0] not in _NOT_FOR_PAGES]}
             send = _Page(send, root).send
         await self._streamlit(scope, receive, send if is_page else _with_headers(send, _policy(b"")))
 
@@ -107,7 +110,7 @@ class _Page:
         if message.get("more_body") and len(self._body) < _HTML_LIMIT:
             return
         body = self._changed(self._body)
-        headers = [h for h in self._start.get("headers", ()) if h[0] not in {b"content-length", b"etag"}]
+        headers = [h for h in self._start.get("headers", ()) if h[0] not in _NOT_OF_PAGES]
         headers += [*_HEADERS, _policy(body), (b"content-length", str(len(body)).encode())]
         await self._send({**self._start, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})

@@ -35,6 +35,11 @@ def money(micros: int | None, currency: str | None = "", places: int = 2) -> str
     return f"{sign}{text} {currency}".rstrip() if currency else f"{sign}{text}"
 
 
+def units(micros: int) -> float:
+    """For the grid of a table and for a chart, which take no decimal; what is exact stands in its file."""
+    return micros / MICROS
+
+
 def short_money(micros: int | None, currency: str | None = "") -> str:
     """The same in few characters, for tiles: 12.3 M USD."""
     if micros is None:
@@ -42,7 +47,7 @@ def short_money(micros: int | None, currency: str | None = "") -> str:
     for size, letter in ((10**9, "B"), (10**6, "M"), (10**4, "k")):
         if abs(micros) >= size * MICROS:
             unit = 1_000 if letter == "k" else size
-            return f"{money(micros // unit, places=1)} {letter} {currency or ''}".rstrip()
+            return f"{money(micros // unit, places=2)} {letter} {currency or ''}".rstrip()
     return money(micros, currency)
 
 

@@ -8,14 +8,14 @@ import streamlit as st
 from plotly.graph_objects import Figure, Scatter
 
 from attribution_client.models.analytics import CampaignReport, ChannelReturn, Return, RoiReport
-from ui.asking import ask
+from ui.asking import ask_all
 from ui.colours import GREY, channel_colour
 from ui.filters import Filters
 from ui.parts import computed, freshness, notes
 from ui.parts.charts import chart
 from ui.parts.empty import nothing
-from ui.parts.tables import table
-from ui.wording import MICROS, UNATTRIBUTED, count, money, percent, ratio
+from ui.parts.tables import AMOUNT, COUNT, RATIO, SHARE, table
+from ui.wording import UNATTRIBUTED, money, ratio, units
 
 _CALL: Final = "GET /api/v1/analytics/roi"
 _BASES: Final = {"Day of the conversion": "conversion_day", "Day of the touch": "touch_day"}
@@ -35,7 +35,12 @@ def show(asked: Filters) -> None:
         "of the period has brought so far, which still grows for recent days.",
     )
     basis = _BASES[chosen]
-    report: RoiReport = ask("roi", **asked.report())
+    report: RoiReport
+    campaigns: CampaignReport
+    report, campaigns = ask_all(
+        ("roi", asked.report()),
+        ("campaign_performance", asked.report() | {"basis": basis, "limit": _CAMPAIGNS}),
+    )
     freshness.badge(report.meta)
     if not report.totals.spend_micros and not _of(report.totals, basis).conversions:
         nothing(f"No spend and no conversion in {asked.span}.", "attribution simulate --live")
@@ -47,7 +52,7 @@ def show(asked: Filters) -> None:
     st.subheader("Both ways of counting", anchor=False)
     _table(report)
     st.subheader("Campaigns", anchor=False)
-    _campaigns(asked, basis)
+    _campaigns(campaigns)
     computed.how(
         "**ROAS** = revenue / spend and **ROI** = (revenue - spend) / spend of the sums, never a mean of ratios; "
         "without a value where nothing was spent. Spend is converted at the rate of its day, a credit at that of "
@@ -87,8 +92,8 @@ def _scatter(report: RoiReport, basis: str) -> None:
     if not rows:
         return
     currency = report.meta.currency
-    most = max(max(row.spend_micros, _of(row, basis).revenue_micros) for row in rows) / MICROS
-    least = min(row.spend_micros for row in rows) / MICROS
+    most = units(max(max(row.spend_micros, _of(row, basis).revenue_micros) for row in rows))
+    least = units(min(row.spend_micros for row in rows))
     largest = max(_of(row, basis).conversions for row in rows) or 1
     figure = Figure()
     figure.add_trace(
@@ -106,8 +111,8 @@ def _scatter(report: RoiReport, basis: str) -> None:
         figure.add_trace(
             Scatter(
                 name=row.channel,
-                x=[row.spend_micros / MICROS],
-                y=[max(of.revenue_micros, 0) / MICROS],
+                x=[units(row.spend_micros)],
+                y=[units(max(of.revenue_micros, 0))],
                 mode="markers+text",
                 text=[row.channel],
                 textposition="top center",
@@ -117,7 +122,7 @@ def _scatter(report: RoiReport, basis: str) -> None:
                 showlegend=False,
             )
         )
-    figure.update_xaxes(type="log", title=f"Spend, {currency}", range=None)
+    figure.update_xaxes(type="log", title=f"Spend, {currency}")
     figure.update_yaxes(type="log", title=f"Revenue, {currency}")
     chart(
         figure,
@@ -135,35 +140,39 @@ def _table(report: RoiReport) -> None:
         rows.append(
             {
                 "Channel": row.channel,
-                "Spend": money(row.spend_micros),
-                "Revenue, conversion day": money(by_conversion.revenue_micros),
-                "ROAS": ratio(by_conversion.roas),
-                "ROI": percent(by_conversion.roi),
-                "Revenue, touch day": money(by_touch.revenue_micros),
-                "ROAS, touch day": ratio(by_touch.roas),
-                "ROI, touch day": percent(by_touch.roi),
-                "Conversions": count(by_conversion.conversions),
-                "CPA": money(None if by_conversion.cpa is None else round(by_conversion.cpa * MICROS)),
+                "Spend": units(row.spend_micros),
+                "Revenue": units(by_conversion.revenue_micros),
+                "ROAS": by_conversion.roas,
+                "ROI": by_conversion.roi,
+                "Revenue, touch day": units(by_touch.revenue_micros),
+                "ROAS, touch day": by_touch.roas,
+                "ROI, touch day": by_touch.roi,
+                "Conversions": by_conversion.conversions,
+                "CPA": None if by_conversion.cpa is None else float(by_conversion.cpa),
             }
         )
     table(
         rows,
         name="channels-roi",
-        said=f"Return by channel, in {report.meta.currency}. The file has every amount to the micro.",
+        said=f"Return by channel, in {report.meta.currency}, by the day of the conversion, and of the touch where it "
+        "says so. The file has every amount to the micro.",
+        columns=dict.fromkeys(("Spend", "Revenue", "Revenue, touch day", "CPA"), AMOUNT)
+        | dict.fromkeys(("ROAS", "ROAS, touch day"), RATIO)
+        | dict.fromkeys(("ROI", "ROI, touch day"), SHARE)
+        | {"Conversions": COUNT},
         exact=report.to_rows(decimals=True),
     )
 
 
-def _campaigns(asked: Filters, basis: str) -> None:
-    found: CampaignReport = ask("campaign_performance", **asked.report(), basis=basis, limit=_CAMPAIGNS)
+def _campaigns(found: CampaignReport) -> None:
     rows = [
         {
             "Channel": row.channel,
             "Campaign": row.campaign or "(none)",
-            "Revenue": money(row.revenue_micros),
-            "Conversions": count(row.conversions),
-            "Spend": money(row.spend_micros),
-            "ROAS": ratio(row.roas),
+            "Revenue": units(row.revenue_micros),
+            "Conversions": row.conversions,
+            "Spend": units(row.spend_micros),
+            "ROAS": row.roas,
         }
         for row in found.campaigns
     ]
@@ -172,5 +181,6 @@ def _campaigns(asked: Filters, basis: str) -> None:
         rows,
         name="campaigns",
         said=f"Campaigns by revenue, in {found.meta.currency}.{more}",
+        columns={"Revenue": AMOUNT, "Conversions": COUNT, "Spend": AMOUNT, "ROAS": RATIO},
         exact=found.to_rows(decimals=True),
     )

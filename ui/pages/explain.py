@@ -14,8 +14,8 @@ from ui.asking import ask
 from ui.filters import Filters
 from ui.parts import computed, freshness
 from ui.parts.empty import nothing
-from ui.parts.tables import table
-from ui.wording import MICROS, duration, model_name, moment, money, percent
+from ui.parts.tables import AMOUNT, RIGHT, table
+from ui.wording import MICROS, duration, model_name, moment, money, percent, units
 
 _CALL: Final = "GET /api/v1/attribution/conversions/{conversion_id}/explain"
 _VERDICTS: Final = {
@@ -161,6 +161,7 @@ def _model(found: Explanation) -> None:
             for share in model.shares
         ],
         name="shares",
+        columns=dict.fromkeys(("Weight", "Exact share, micros", "Whole", "Rest", f"Credit, {found.currency}"), RIGHT),
         said=f"The shares of {model_name(name)}; {model.handed_out} micros of rest were handed out.",
         exact=[row for row in found.to_rows(decimals=True) if row["model"] == name],
     )
@@ -190,11 +191,12 @@ def _sums(found: Explanation) -> None:
     rows = [*by_channel.items(), ("Sum", _total(by_channel.values(), [m.model for m in found.models]))]
     table(
         [
-            {"Channel": channel, **{model_name(m.model): money(of.get(m.model, 0)) for m in found.models}}
+            {"Channel": channel, **{model_name(m.model): units(of.get(m.model, 0)) for m in found.models}}
             for channel, of in rows
         ],
         name="models-of-conversion",
         said=f"What each channel gets, in {found.currency}; every model's sum is the value of the conversion.",
+        columns={model_name(m.model): AMOUNT for m in found.models},
         exact=[
             {"channel": channel, **{f"{m.model}_micros": of.get(m.model, 0) for m in found.models}}
             for channel, of in rows[:-1]

@@ -19,8 +19,8 @@ from ui.filters import Filters, models_of_run
 from ui.parts import computed, freshness
 from ui.parts.charts import chart
 from ui.parts.empty import nothing
-from ui.parts.tables import table
-from ui.wording import count, model_name, moment, money
+from ui.parts.tables import AMOUNT, RIGHT, table
+from ui.wording import model_name, moment, money, units
 
 _CALL: Final = "GET /api/v1/analytics/customer-journey/{customer_id}"
 _MOST: Final = 500
@@ -174,11 +174,12 @@ def _credits(events: Sequence[JourneyEvent], models: Sequence[str]) -> None:
     rows = sorted(sums.items(), key=lambda item: (item[0][1], -item[1].get("linear", 0)))
     table(
         [
-            {"Channel": channel, "Currency": currency, **{model_name(m): money(of.get(m, 0)) for m in models}}
+            {"Channel": channel, "Currency": currency, **{model_name(m): units(of.get(m, 0)) for m in models}}
             for (channel, currency), of in rows
         ],
         name="credits-by-model",
         said="What the touches of each channel earned from all conversions of this customer.",
+        columns={model_name(m): AMOUNT for m in models},
         exact=[
             {"channel": channel, "currency": currency, **{f"{m}_micros": of.get(m, 0) for m in models}}
             for (channel, currency), of in rows
@@ -197,12 +198,13 @@ def _events(journey: CustomerJourney, model: str) -> None:
                 "Campaign": e.campaign or "",
                 "Value": "" if _is_touch(e) else money(e.value_micros, e.currency),
                 f"Earned, {model_name(model)}": _amounts(_earned(e, model)),
-                "Conversions": count(len({c.conversion_id for c in e.credits or ()})) if _is_touch(e) else "",
+                "Conversions": len({c.conversion_id for c in e.credits or ()}) if _is_touch(e) else None,
                 "Event id": e.event_id,
             }
             for e in journey.events
         ],
         name="journey",
         said="Every event, oldest first.",
+        columns={"Value": RIGHT, f"Earned, {model_name(model)}": RIGHT},
         exact=journey.to_rows(decimals=True),
     )

@@ -9,14 +9,14 @@ from plotly.graph_objects import Bar, Figure, Heatmap, Scatter
 
 from attribution_client.models.attribution import ModelComparison
 from attribution_client.models.fits import FitReport, FitReports
-from ui.asking import ask, ask_steady
+from ui.asking import ask_all, ask_steady
 from ui.colours import channel_colour, model_colour
 from ui.filters import Filters, models_of_run
 from ui.parts import computed, freshness, notes
 from ui.parts.charts import chart
 from ui.parts.empty import nothing
-from ui.parts.tables import table
-from ui.wording import MICROS, model_name, moment, money, percent
+from ui.parts.tables import AMOUNT, SHARE, table
+from ui.wording import model_name, moment, money, percent, units
 
 _CALL: Final = "GET /api/v1/attribution/compare"
 _USUAL: Final = ("first_touch", "last_touch", "linear", "time_decay", "data_driven")
@@ -37,7 +37,9 @@ def show(asked: Filters) -> None:
         st.info("Choose two models or more.")
         return
     found = asked.conversions() | {"models": tuple(chosen)}
-    report: ModelComparison = ask("compare", **found)
+    report: ModelComparison
+    fits: FitReports
+    report, fits = ask_all(("compare", found), ("data_driven", {"limit": 5}))
     freshness.badge(report.meta)
     if not any(share.conversions for row in report.channels for share in row.models):
         nothing(f"No conversion in {asked.span}.", "attribution simulate --live")
@@ -49,7 +51,7 @@ def show(asked: Filters) -> None:
     st.subheader("How far two models are apart", anchor=False)
     _distances(report, chosen)
     st.subheader("How sure the data-driven model is", anchor=False)
-    _fit(ask("data_driven", limit=5))
+    _fit(fits)
     _formulas(chosen)
     computed.how(
         "A **share** is a channel's part of all revenue under a model; the **spread** is the largest minus the "
@@ -86,7 +88,7 @@ def _bars(report: ModelComparison, order: list[str]) -> None:
             Bar(
                 name=model_name(model),
                 x=[row.channel for row in report.channels],
-                y=[share.revenue_micros / MICROS for share in shares],
+                y=[units(share.revenue_micros) for share in shares],
                 marker_color=model_colour(order.index(model)),
                 hovertemplate="%{x}<br>%{y:,.2f}",
             )
@@ -105,9 +107,9 @@ def _spread(report: ModelComparison) -> None:
     rows = [
         {
             "Channel": row.channel,
-            **{model_name(share.model): percent(share.share) for share in row.models},
-            "Spread": money(row.spread_micros),
-            "Spread of shares": percent(row.spread_share),
+            **{model_name(share.model): share.share for share in row.models},
+            "Spread": units(row.spread_micros),
+            "Spread of shares": row.spread_share,
         }
         for row in report.channels
     ]
@@ -115,6 +117,8 @@ def _spread(report: ModelComparison) -> None:
         rows,
         name="models",
         said=f"Share of the revenue by model, widest spread first; the spread is in {report.meta.currency}.",
+        columns={model_name(share.model): SHARE for share in report.channels[0].models}
+        | {"Spread": AMOUNT, "Spread of shares": SHARE},
         exact=report.to_rows(decimals=True),
     )
 
@@ -159,7 +163,8 @@ def _fit(reports: FitReports) -> None:
         return
     st.caption(
         f"{fit.method}, fit {fit.version}, in force from {moment(fit.effective_from)}, "
-        f"of {fit.conversions:,} conversions and {fit.nulls:,} journeys without one, {moment(fit.trained_from)} to {moment(fit.trained_to)}."
+        f"of {fit.conversions:,} conversions and {fit.nulls:,} journeys without one, {moment(fit.trained_from)} to "
+        f"{moment(fit.trained_to)}."
     )
     if fit.reason:
         st.warning(f"{fit.reason} The model {model_name(fit.fallback)} stands in.")
@@ -196,16 +201,17 @@ def _intervals(fit: FitReport) -> None:
         [
             {
                 "Channel": c.channel,
-                "Share": percent(c.share),
-                "From": percent(c.low),
-                "To": percent(c.high),
-                "Rank is stable": percent(c.rank_stability, 0),
+                "Share": c.share,
+                "From": c.low,
+                "To": c.high,
+                "Rank is stable": c.rank_stability,
                 "Not told apart from": ", ".join(c.overlaps),
             }
             for c in reversed(shown)
         ],
         name="data-driven",
         said="The shares with their intervals.",
+        columns=dict.fromkeys(("Share", "From", "To", "Rank is stable"), SHARE),
     )
 
 

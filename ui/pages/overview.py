@@ -9,16 +9,16 @@ import streamlit as st
 from plotly.graph_objects import Bar, Figure
 
 from attribution_client.models.analytics import ChannelReport, Timeseries
-from ui.asking import ask
+from ui.asking import ask, ask_all
 from ui.colours import channel_colour
 from ui.filters import Filters, today
 from ui.parts import computed, freshness, notes
 from ui.parts.charts import chart
 from ui.parts.empty import nothing
 from ui.parts.failures import in_words
-from ui.parts.tables import table
-from ui.parts.tiles import change, tile
-from ui.wording import MICROS, NONE, UNATTRIBUTED, count, money, percent, ratio, short_money
+from ui.parts.tables import AMOUNT, COUNT, RATIO, SHARE, table
+from ui.parts.tiles import share_of_change, tile
+from ui.wording import MICROS, UNATTRIBUTED, count, money, percent, ratio, short_money, units
 
 _CALL: Final = "GET /api/v1/analytics/channel-performance"
 _TICK_S: Final = 5
@@ -26,8 +26,7 @@ _TICK_S: Final = 5
 
 def show(asked: Filters) -> None:
     """Draw the page."""
-    report: ChannelReport = ask("channel_performance", **asked.report())
-    former: ChannelReport = ask("channel_performance", **asked.before.report())
+    report, former, series = _asked(asked)
     freshness.badge(report.meta)
     if not report.totals.conversions and not report.totals.spend_micros:
         nothing(
@@ -40,7 +39,6 @@ def show(asked: Filters) -> None:
     _tiles(report, former)
     notes.of_report(report)
     _now(asked)
-    series: Timeseries = ask("timeseries", **asked.report(), interval=_interval(asked))
     st.subheader("Attributed revenue over time", anchor=False)
     _over_time(series, report)
     st.subheader("Channels", anchor=False)
@@ -53,6 +51,15 @@ def show(asked: Filters) -> None:
         asked.report(),
         "channels",
     )
+
+
+def _asked(asked: Filters) -> tuple[ChannelReport, ChannelReport, Timeseries]:
+    report, former, series = ask_all(
+        ("channel_performance", asked.report()),
+        ("channel_performance", asked.before.report()),
+        ("timeseries", asked.report() | {"interval": _interval(asked)}),
+    )
+    return report, former, series
 
 
 def _tiles(report: ChannelReport, former: ChannelReport) -> None:
@@ -108,7 +115,7 @@ def _now(asked: Filters) -> None:
         news = f", {count(more)} since you opened this page" if more > 0 else ""
         st.markdown(
             f":material/bolt: **Today so far:** {count(report.totals.conversions)} conversions, "
-            f"{money(report.totals.revenue_micros, report.meta.currency)}{news}. {freshness.sentence(report.meta)}."
+            f"{money(report.totals.revenue_micros, report.meta.currency)}{news}."
         )
 
 
@@ -125,7 +132,7 @@ def _over_time(series: Timeseries, report: ChannelReport) -> None:
             Bar(
                 name=row.channel,
                 x=[p.date for p in points],
-                y=[p.revenue_micros / MICROS for p in points],
+                y=[units(p.revenue_micros) for p in points],
                 marker_color=channel_colour(row.channel),
                 hovertemplate="%{x|%d %b %Y}<br>%{y:,.2f}",
             )
@@ -144,12 +151,12 @@ def _channels(report: ChannelReport, former: ChannelReport) -> None:
     rows = [
         {
             "Channel": row.channel,
-            "Revenue": money(row.revenue_micros),
-            "Change": change(row.revenue_micros, before.get(row.channel)) or NONE,
-            "Conversions": count(row.conversions),
-            "Spend": money(row.spend_micros),
-            "ROAS": ratio(row.roas),
-            "CPA": money(None if row.cpa is None else round(row.cpa * MICROS)),
+            "Revenue": units(row.revenue_micros),
+            "Change": share_of_change(row.revenue_micros, before.get(row.channel)),
+            "Conversions": row.conversions,
+            "Spend": units(row.spend_micros),
+            "ROAS": row.roas,
+            "CPA": None if row.cpa is None else float(row.cpa),
         }
         for row in report.channels
     ]
@@ -157,5 +164,13 @@ def _channels(report: ChannelReport, former: ChannelReport) -> None:
         rows,
         name="overview-channels",
         said=f"Channels by revenue, in {report.meta.currency}.",
+        columns={
+            "Revenue": AMOUNT,
+            "Change": SHARE,
+            "Conversions": COUNT,
+            "Spend": AMOUNT,
+            "ROAS": RATIO,
+            "CPA": AMOUNT,
+        },
         exact=report.to_rows(decimals=True),
     )

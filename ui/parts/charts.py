@@ -28,6 +28,6 @@ def chart(figure: Figure, *, name: str, said: str, height: int = 380, **more: An
     )
     figure.update_xaxes(automargin=True)
     figure.update_yaxes(automargin=True)
-    found = st.plotly_chart(figure, width="stretch", key=f"chart-{name}", config=_CONFIG, **more)
+    found = st.plotly_chart(figure, width="stretch", key=f"chart-{name}", config=_CONFIG, alt=said, **more)
     st.caption(said)
     return found

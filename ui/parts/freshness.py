@@ -13,19 +13,22 @@ _LATE_S: Final = 60.0
 
 
 def sentence(meta: Meta) -> str:
-    """As of when, and how far the workers are behind."""
+    """As of when, and how old the newest event is that was read."""
     if meta.as_of is None:
         return "Nothing was computed yet"
-    behind = "" if meta.lag_seconds is None else f", {duration(meta.lag_seconds)} behind the newest event"
+    behind = "" if meta.lag_seconds is None else f", the newest event {duration(meta.lag_seconds)} ago"
     return f"As of {moment(meta.as_of)}{behind}"
 
 
 def badge(meta: Meta) -> None:
-    """The sentence, coloured when it is old, with the run that the numbers are of."""
+    """The same in short, coloured when it is old; in full, with the run, behind it."""
     late = meta.as_of is None or meta.lag_seconds is None or meta.lag_seconds > _LATE_S
+    built = "Nothing was computed yet" if meta.as_of is None else f"As of {meta.as_of:%H:%M:%S} UTC"
+    newest = "" if meta.lag_seconds is None else f", newest event {duration(meta.lag_seconds)} ago"
     st.badge(
-        f"{sentence(meta)} · run {meta.run_id}",
+        f"{built}{newest}",
         icon=":material/schedule:",
         color="orange" if late else "green",
-        help="Numbers are rebuilt as events arrive; corrections change the past, too.",
+        help=f"{sentence(meta)}; run {meta.run_id}, parameters {meta.model_version or 'unknown'}. Numbers are "
+        "rebuilt as events arrive; corrections change the past, too.",
     )

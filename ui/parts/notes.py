@@ -10,17 +10,15 @@ from attribution_client.models.common import Dated
 def of_report(report: Dated) -> None:
     """Currencies without a rate, currencies that were converted, and channels whose spend ends early."""
     behind: tuple[str, ...] = getattr(report, "spend_behind", ())
+    gaps = []
     if report.other_currencies:
-        st.warning(
+        gaps.append(
             f"Amounts in {', '.join(report.other_currencies)} are left out: there is no rate to "
-            f"{report.meta.currency}. `attribution fx import` brings one.",
-            icon=":material/currency_exchange:",
+            f"{report.meta.currency}. `attribution fx import` brings one."
         )
     if behind:
-        st.warning(
-            f"Spend is not known up to the end of the period for {', '.join(behind)}: "
-            "ROAS and CPA may still get worse.",
-            icon=":material/hourglass_bottom:",
-        )
+        gaps.append(f"Spend ends before the period does: {', '.join(behind)}. ROAS and CPA may still get worse.")
+    if gaps:
+        st.warning("\n\n".join(gaps), icon=":material/warning:")
     if report.converted_currencies:
         st.caption(f"Converted at the rate of each day: {', '.join(report.converted_currencies)}.")

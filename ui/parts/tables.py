@@ -9,6 +9,12 @@ from typing import Any, Final
 
 import streamlit as st
 
+#: Columns of numbers, so that a click on the name sorts them as such: amounts in units, shares, ratios, counts.
+AMOUNT: Final = st.column_config.NumberColumn(format="accounting")
+SHARE: Final = st.column_config.NumberColumn(format="percent")
+RATIO: Final = st.column_config.NumberColumn(format="%.2f")
+COUNT: Final = st.column_config.NumberColumn(format="localized")
+RIGHT: Final = st.column_config.TextColumn(alignment="right")
 #: What a spreadsheet would take for a formula.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -34,7 +40,7 @@ def table(
     """
     st.caption(said)
     event = st.dataframe(
-        list(rows), hide_index=True, width="stretch", column_config=columns, key=f"table-{name}", **more
+        list(rows), hide_index=True, width="stretch", column_config=columns, key=f"table-{name}", alt=said, **more
     )
     st.download_button(
         "Download CSV",

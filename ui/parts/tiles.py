@@ -9,11 +9,16 @@ import streamlit as st
 from ui.wording import NONE
 
 
+def share_of_change(now: float | None, before: float | None) -> float | None:
+    """0.25 for a rise by a quarter; None where there is nothing to compare with."""
+    return None if now is None or not before else (now - before) / abs(before)
+
+
 def change(now: float | None, before: float | None) -> str | None:
-    """The change in percent; None where there is nothing to compare with."""
-    if now is None or not before:
+    """The same in words, or how many times the former value it is."""
+    share = share_of_change(now, before)
+    if share is None or before is None or now is None:
         return None
-    share = (now - before) / abs(before)
     return f"{share:+.1%}" if abs(share) < 10 else f"{now / before:.0f} times"
 
 
