@@ -152,11 +152,12 @@ def _timeline(events: Sequence[JourneyEvent], model: str) -> None:
 
 def _sales(events: Sequence[JourneyEvent]) -> None:
     found = {e.conversion_id: e for e in events if e.conversion_id and not e.adjusts}
+    if found:
+        st.markdown("Explain the credits of")
     for conversion_id, event in islice(found.items(), 20):
         links.to(
             "Explain",
-            f"Explain {event.conversion_type} of {moment(event.occurred_at)}, "
-            f"{money(event.value_micros, event.currency)}",
+            f"{event.conversion_type}, {event.occurred_at:%d %b %H:%M}, {money(event.value_micros, event.currency)}",
             icon=":material/function:",
             conversion_id=str(conversion_id),
         )
