@@ -21,6 +21,7 @@ MODULES: Final = (
     "store",
     "fx",
     "serve",
+    "ui",
     "openapi",
     "key",
     "user",

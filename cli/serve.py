@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import os
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from api.front import Api
+    from api.settings import ApiSettings
+    from cli.ui import Beside
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +28,10 @@ def register(app: typer.Typer) -> None:
             bool | None,
             typer.Option("--insecure-dev", help="Ask nobody for a key: everybody on this machine is an administrator."),
         ] = None,
+        with_ui: Annotated[
+            bool,
+            typer.Option("--ui", envvar="ATTRIBUTION_API_UI", help="The web UI, too, at /ui of the same port."),
+        ] = False,
     ) -> None:
         """Serve the HTTP API. Every call needs a key; the first start makes one for this machine's administrator."""
         import uvicorn
@@ -75,7 +85,7 @@ def register(app: typer.Typer) -> None:
 
         server = Server(
             uvicorn.Config(
-                application,
+                _with_ui(application, settings) if with_ui else application,
                 host=settings.host,
                 port=settings.port,
                 access_log=False,
@@ -92,3 +102,16 @@ def register(app: typer.Typer) -> None:
         except SystemExit:  # raised by uvicorn when it cannot listen; its own log line has the cause
             typer.echo(f"could not listen on {settings.host}:{settings.port}; give another --port", err=True)
             raise typer.Exit(1) from None
+
+
+def _with_ui(application: Api, settings: ApiSettings) -> Api | Beside:
+    from cli import ui
+
+    if not ui.is_installed():
+        typer.echo(ui.MISSING, err=True)
+        return application
+    from ui.serving import Ui
+
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound
+    os.environ.setdefault("ATTRIBUTION_UI_API_URL", f"http://{host}:{settings.port}")
+    return ui.Beside(application, Ui(settings.allowed_hosts))

@@ -49,7 +49,10 @@ class StackError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """Where and how large. A port of 0 is the product's usual one, or the next that is free."""
+    """Where and how large. A port of 0 is the product's usual one, or the next that is free.
+
+    ``ui``: the API's process serves the web UI, too.
+    """
 
     data_dir: Path
     kafka_port: int = 0
@@ -57,6 +60,7 @@ class StackOptions:
     api_port: int = 0
     workers: int = 1
     database: str = "attribution"
+    ui: bool = False
 
 
 class Part:
@@ -259,8 +263,9 @@ class Supervisor:
             for name in ("ready.json", "status.json"):
                 (folder / name).unlink(missing_ok=True)
             workers.append(self._worker(index, folder))
+        words = ("api", "--ui") if self.options.ui else ("api",)
         replays = {"ATTRIBUTION_API_REPLAY_DIR": str(self.options.data_dir.resolve())}
-        api = self._program("api", ("api",), replays, lambda: pings(self.api_port, "/health"))
+        api = self._program("api", words, replays, lambda: pings(self.api_port, "/health"))
         for part in (*workers, api):
             part.start()
         self._wait_for_partitions(workers)
