@@ -20,13 +20,13 @@ def visit(store: MemoryStore) -> Iterator[Visit]:
 
 def test_it_runs(visit: Visit, store: MemoryStore) -> None:
     page = visit.open("Overview", model="Last touch", period="Last 7 days")
-    print([ (s.key,s.value) for s in page.selectbox], page.query_params)
-    for name in "Channels","Models","Journeys", "Explain":
+    print([(s.key, s.value) for s in page.selectbox], page.query_params)
+    for name in "Channels", "Models", "Journeys", "Explain":
         page = visit.open(name)
-        print("=====",name,texts(page))
-    customer=max(store.stored,key=lambda c:len(store.events[c]))
-    page = visit.open("Journeys",customer_id=customer)
-    print("=====",texts(page))
-    page = visit.open("Explain",conversion_id=store.stored[customer][0].conversion_id)
-    print("=====",texts(page))
+        print("=====", name, texts(page))
+    customer = max(store.stored, key=lambda c: len(store.events[c]))
+    page = visit.open("Journeys", customer_id=customer)
+    print("=====", texts(page))
+    page = visit.open("Explain", conversion_id=store.stored[customer][0].conversion_id)
+    print("=====", texts(page))
     assert 0
