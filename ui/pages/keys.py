@@ -82,7 +82,7 @@ def _keys(who: Who) -> None:
             for k in reversed(found)
         ],
         name="keys",
-        said=f"{len(found)} keys of the workspace {who.workspace}, the newest first. Their texts are kept nowhere.",
+        said=f"Keys of the workspace {who.workspace}, the newest first. Their texts are kept nowhere.",
     )
     _revoke([k for k in reversed(found) if k.revoked_at is None and who.actor != f"key:{k.id}"])
 
@@ -148,7 +148,7 @@ def _users(who: Who) -> None:
             for u in found
         ],
         name="users",
-        said=f"{len(found)} users of the workspace {who.workspace}.",
+        said=f"Users of the workspace {who.workspace}.",
     )
     others = {u.name: u for u in found if who.actor != f"user:{u.name}"}
     if others:
