@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -113,9 +114,9 @@ def ran(visit: AppTest) -> AppTest:
 
 
 @contextmanager
-def visiting(store: MemoryStore) -> Iterator[Visit]:
-    """A visitor of an API over this store."""
-    app = create_app(_SETTINGS, store=store, offsets=MemoryOffsets(), now=now)
+def visiting(store: MemoryStore, **more: Any) -> Iterator[Visit]:
+    """A visitor of an API over this store; ``more``: further arguments of ``create_app``."""
+    app = create_app(_SETTINGS, store=store, now=now, **{"offsets": MemoryOffsets(), **more})
     transport = AppTransport(app)
     visit = Visit(transport)
     former, session.new_client = session.new_client, visit.client
