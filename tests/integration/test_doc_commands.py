@@ -70,7 +70,7 @@ def samples(stack: Stack, page: str) -> Mapping[str, str]:
         return {"0123456789abcdef": str(json.loads(listed.stdout)["key"]).split(".")[0]}
     if page == "docs/operations.md":
         letters = stack.call("attribution", "dlq", "list", "--limit", "1", "--json")
-        return {"2@1047": str(json.loads(letters.stdout)[0]["address"])}
+        return {"2@1047": str(json.loads(letters.stdout)[0]["letter"])}
     return {}
 
 
