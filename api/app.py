@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +30,7 @@ from api import (
     health_routes,
     ingest_routes,
     key_routes,
+    lift_routes,
     metrics_routes,
     paths_routes,
     run_routes,
@@ -59,6 +61,8 @@ from schemas.topics import topic_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from fastapi import APIRouter
 
     from api.store import Store
 
@@ -151,29 +155,8 @@ def create_app(
     )
     app.state.settings, app.state.security = used, security
     app.state.streams, app.state.metrics = Streams(used.streams_per_caller, metrics), metrics
-    rooms = (
-        attribution_routes,
-        batch_routes,
-        explain_routes,
-        fit_routes,
-        paths_routes,
-        sums_routes,
-        budget_routes,
-        funnel_routes,
-        unattributed_routes,
-        analytics_routes,
-        run_routes,
-        stream_routes,
-        data_routes,
-        ingest_routes,
-        collector_routes,
-        auth_routes,
-        key_routes,
-        health_routes,
-        metrics_routes,
-    )
-    for room in rooms:
-        app.include_router(room.build_router())
+    for router in _routers():
+        app.include_router(router)
     add_docs(app)
     app.state.access = AccessTable(app.routes, public_paths=("/openapi.json",), public_mounts=("/static",))
     limits = {_CALCULATE_PATH: used.max_calculate_body_bytes}
@@ -199,6 +182,34 @@ def create_app(
         timeout_s=used.request_timeout_s,
     )
     return app
+
+
+@cache
+def _routers() -> tuple[APIRouter, ...]:
+    """One per resource. They hold nothing of an app, so a process builds them once, however many apps it makes."""
+    rooms = (
+        attribution_routes,
+        batch_routes,
+        explain_routes,
+        fit_routes,
+        paths_routes,
+        sums_routes,
+        budget_routes,
+        lift_routes,
+        funnel_routes,
+        unattributed_routes,
+        analytics_routes,
+        run_routes,
+        stream_routes,
+        data_routes,
+        ingest_routes,
+        collector_routes,
+        auth_routes,
+        key_routes,
+        health_routes,
+        metrics_routes,
+    )
+    return tuple([room.build_router() for room in rooms])
 
 
 def _store(settings: ApiSettings, workspace: str, metrics: Metrics) -> Store:

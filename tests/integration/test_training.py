@@ -49,9 +49,13 @@ class World:
     def credits(self) -> dict[str, ConversionCredits]:
         return attribute_all(self.touches, self.events, CONFIG, self.links)
 
-    def owner(self, customer: str) -> str:
-        newest = [link for link in sorted(self.links) if link.previous_id == customer]
-        return newest[-1].customer_id if newest else customer
+    def person(self, customer: str) -> str:
+        """The smallest of the ids that links join, through however many."""
+        known, before = {customer}, 0
+        while len(known) > before:
+            before = len(known)
+            known |= {i for x in self.links for i in x[2:] if known & {*x[2:]}}
+        return min(known)
 
 
 def world(seed: int, customers: int = 80) -> World:
@@ -61,6 +65,9 @@ def world(seed: int, customers: int = 80) -> World:
         person, device = f"c{number}", f"d{number}"
         if rng.random() < 0.3:
             found.links.append(Link(START + rng.randrange(40) * DAY_US, f"l{number}", device, person))
+            if rng.random() < 0.3:  # a chain: the person is merged into another one
+                other = f"c{rng.randrange(customers)}"
+                found.links.append(Link(START + rng.randrange(40) * DAY_US, f"m{number}", person, other))
         for k in range(rng.randrange(9)):
             touch = (START + rng.randrange(40 * 24) * DAY_US // 24, f"t{number}-{k}", rng.choice(CHANNELS), "")
             found.touches.append((device if rng.random() < 0.3 else person, touch))
@@ -105,7 +112,12 @@ def journeys(found: World, period: Period) -> list[Journey]:
         if period.start_us <= conversion.at_us < period.end_us:
             (owner,) = {c for c, e in found.events if f"{e.conversion_type}:{e.order_id}" == conversion.conversion_id}
             rows.append(
-                Journey(owner, tuple(t[2] for t in touches), converted=True, times=tuple(t[0] for t in touches))
+                Journey(
+                    found.person(owner),
+                    tuple(t[2] for t in touches),
+                    converted=True,
+                    times=tuple(t[0] for t in touches),
+                )
             )
     return rows + nulls(found, period, credited)
 
@@ -115,7 +127,7 @@ def nulls(found: World, period: Period, credited: set[str]) -> list[Journey]:
     by_person: dict[str, list[Touch]] = {}
     for customer, touch in found.touches:
         if touch[1] not in credited and touch[2].casefold() not in period.excluded:
-            by_person.setdefault(found.owner(customer), []).append(touch)
+            by_person.setdefault(found.person(customer), []).append(touch)
     for person, touches in by_person.items():
         runs: list[list[Touch]] = []
         for touch in sorted(touches):
