@@ -62,7 +62,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         linked.update(_targets(file.content_string, file.src_uri))
     for target in sorted(t for t in linked if not t.startswith("docs/") and t not in _SITE):
         if (ROOT / target).is_file():
-            files.append(File.generated(config, f"repository/{target}", abs_src_path=str(ROOT / target)))
+            files.append(File.generated(config, _published(target), abs_src_path=str(ROOT / target)))
     return files
 
 
@@ -75,10 +75,15 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         target = _resolved(found[0], here)
         if target == "docs/adr":
             target = f"docs/{DECISIONS}"
-        uri = target.removeprefix("docs/") if target.startswith("docs/") else _SITE.get(target, f"repository/{target}")
+        uri = target.removeprefix("docs/") if target.startswith("docs/") else _SITE.get(target, _published(target))
         return relpath(uri, Path(here).parent.as_posix()) if target and files.get_file_from_path(uri) else found[0]
 
     return _outside_code(markdown, on_site)
+
+
+def _published(target: str) -> str:
+    """Where a file of the repository stands on the site, which leaves out names that begin with a dot."""
+    return f"repository/{target}".replace("/.", "/")
 
 
 def _decisions() -> list[Path]:

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -28,7 +29,7 @@ LAST = ("docs/replay.md",)
 
 
 def runnable(page: str) -> list[Block]:
-    return [block for block in BLOCKS[page] if block.is_shell and not block.not_run]
+    return [block for block in BLOCKS[page] if block.is_runnable and not block.not_run]
 
 
 def in_order() -> list[str]:
@@ -40,8 +41,19 @@ def in_order() -> list[str]:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack, with the customer and the order that the pages name."""
     with local_stack(tmp_path_factory.mktemp("pages")) as running:
-        touch = {"event_id": "t-1", "customer_id": "c-42", "occurred_at": "2026-11-01T09:00:00Z", "channel": "Paid Search"}
-        order = {"event_id": "v-1", "customer_id": "c-42", "occurred_at": "2026-11-02T09:00:00Z", "order_id": "o-1001", "value": "100"}
+        touch = {
+            "event_id": "t-1",
+            "customer_id": "c-42",
+            "occurred_at": "2026-11-01T09:00:00Z",
+            "channel": "Paid Search",
+        }
+        order = {
+            "event_id": "v-1",
+            "customer_id": "c-42",
+            "occurred_at": "2026-11-02T09:00:00Z",
+            "order_id": "o-1001",
+            "value": "100",
+        }
         for kind, event in (("touchpoints", touch), ("conversions", order)):
             sent = httpx.post(
                 f"{running.api_url}/api/v1/data/{kind}", json=[event], headers={"X-API-Key": running.key}, timeout=30
@@ -53,7 +65,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         assert all(secret not in log.read_text("utf-8") for log in (running.folder / "data" / "logs").iterdir())
 
 
-def wait_for_results(stack: Stack, customer: str) -> list[dict[str, object]]:
+def wait_for_results(stack: Stack, customer: str) -> list[dict[str, Any]]:
     end = time.monotonic() + 60
     while True:
         answer = stack.get(f"/api/v1/attribution/results/{customer}")
@@ -75,18 +87,51 @@ def samples(stack: Stack, page: str) -> Mapping[str, str]:
 
 
 @pytest.mark.parametrize("page", in_order())
-def test_the_commands_of_a_page_run(stack: Stack, page: str) -> None:
+def test_a_page_runs_and_prints_what_it_says(stack: Stack, page: str) -> None:
+    """Each line of a ``text`` block is one that the page's commands have printed."""
     done = stack.run(runnable(page), samples(stack, page))
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     assert done.stdout
+    assert page == "docs/security.md" or stack.key not in done.stdout
+    printed = {line.rstrip() for line in done.stdout.splitlines()}
+    said = [line for block in BLOCKS[page] if block.language == "text" for line in block.text.splitlines()]
+    assert not [line for line in said if line not in printed], done.stdout[-3000:]
+
+
+def test_what_the_readme_sends_is_attributed(stack: Stack) -> None:
+    (model,) = [
+        r for r in wait_for_results(stack, "ada") if r["model"] == "linear" and r["conversion_id"] == "purchase:o-1"
+    ]
+    assert model["value_micros"] in (49_900_000, 39_900_000)  # the collector's page takes 10.00 off
+
+
+def test_the_history_of_the_migration_page_equals_its_file(stack: Stack) -> None:
+    """What ``calculate`` wrote for ``credits.csv`` is what the stream holds."""
+    with (stack.folder / "credits.csv").open(newline="") as file:
+        written = {
+            (row["conversion_id"], row["touchpoint_id"]): int(row["value_micros"])
+            for row in csv.DictReader(file)
+            if row["model"] == "linear"
+        }
+    found = {
+        (str(result["conversion_id"]), credit["touchpoint_id"]): credit["value_micros"]
+        for result in wait_for_results(stack, "eve")
+        if result["model"] == "linear"
+        for credit in result["credits"]
+    }
+    assert len(written) == 4
+    assert found == written
 
 
 def test_enough_is_run_and_every_reason_names_tests_that_exist() -> None:
-    shell = [block for blocks in BLOCKS.values() for block in blocks if block.is_shell]
+    blocks = [block for found in BLOCKS.values() for block in found if block.is_runnable]
+    shell = [block for block in blocks if block.is_shell]
     run = sum(len(block.commands) for block in shell if not block.not_run)
     marked = sum(len(block.commands) for block in shell if block.not_run)
-    print(f"\n{run} commands of {len(BLOCKS)} pages are run here, {marked} are marked")  # noqa: T201 - the figure
-    assert run >= 75
-    for block in shell:
-        for name in re.findall(r"\btests/[\w/.]+", block.not_run):
+    programs = sum(not block.not_run for block in blocks if not block.is_shell)
+    print(f"\n{len(BLOCKS)} pages: {run} commands and {programs} programs are run here, {marked} commands are marked")  # noqa: T201
+    assert run >= 90
+    assert programs >= 7
+    for block in blocks:
+        for name in re.findall(r"\btests/[\w/]+\.py", block.not_run):
             assert (ROOT / name).exists(), f"{block.page}:{block.line}: {name}"

@@ -17,11 +17,35 @@ ROOT = Path(__file__).parents[2]
 SHELL = frozenset({"sh", "bash", "shell", "console"})
 #: First words by which an unlabelled block is known to hold commands.
 COMMANDS = frozenset(
-    "attribution make curl export python python3 pip npm pytest docker docker-compose kubectl kustomize helm promtool uv git cd cp sudo aws "
-    ".venv/bin/attribution .venv/bin/python .venv/bin/pytest".split()
+    [
+        "attribution",
+        "make",
+        "curl",
+        "export",
+        "python",
+        "python3",
+        "pip",
+        "npm",
+        "pytest",
+        "docker",
+        "docker-compose",
+        "kubectl",
+        "kustomize",
+        "helm",
+        "promtool",
+        "uv",
+        "git",
+        "sudo",
+        "aws",
+        ".venv/bin/attribution",
+        ".venv/bin/python",
+        ".venv/bin/pytest",
+    ]
 )
 
-_FENCE = re.compile(r"^(?P<fence>`{3,}) *(?P<language>[\w-]*)[^\n]*\n(?P<text>.*?)^(?P=fence) *$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r"^(?P<fence>`{3,}) *(?P<language>[\w-]*)[^\n]*\n(?P<text>.*?)^(?P=fence) *$", re.MULTILINE | re.DOTALL
+)
 _INDENTED = re.compile(r"(?:(?<=\n\n)|\A)(?: {4}[^\n]*\n)(?:(?: {4}[^\n]*)?\n)*")
 _COMMENT = re.compile(r"<!-- *(?P<verb>not run|run): *(?P<rest>(?:(?!-->).)+?) *-->\s*\Z", re.DOTALL)
 
@@ -45,8 +69,13 @@ class Block:
         return any(_first_word(line) in COMMANDS for line in self.text.splitlines())
 
     @property
+    def is_runnable(self) -> bool:
+        """Whether it wants a stack: commands, a Python program, SQL."""
+        return self.is_shell or self.language in {"python", "sql"}
+
+    @property
     def commands(self) -> list[str]:
-        """Its commands, one per entry, whatever lines each takes; without comments. A console block's begin with ``$``."""
+        """Its commands, one per entry, whatever lines each takes. Those of a console block begin with ``$``."""
         lines = self.text.splitlines()
         if self.language == "console":
             lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
@@ -74,9 +103,8 @@ def blocks_of(path: Path) -> list[Block]:
     page = path.relative_to(ROOT).as_posix()
     found = [(m.start(), m["language"], m["text"]) for m in _FENCE.finditer(text)]
     fenceless = _FENCE.sub(lambda m: re.sub(r"[^\n]", "\0", m[0]), text)
-    for match in _INDENTED.finditer(fenceless):
-        if not _in_list(fenceless[: match.start()]):
-            found.append((match.start(), "", re.sub(r"^ {4}", "", match[0], flags=re.MULTILINE)))
+    indented = [m for m in _INDENTED.finditer(fenceless) if not _in_list(fenceless[: m.start()])]
+    found += [(m.start(), "", re.sub(r"^ {4}", "", m[0], flags=re.MULTILINE)) for m in indented]
     return [_block(page, text, start, language, body) for start, language, body in sorted(found)]
 
 

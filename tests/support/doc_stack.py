@@ -1,4 +1,4 @@
-"""A folder as a reader of the pages has it: ``attribution up`` over ``data``, the programs, the files that commands name."""
+"""A folder as a reader of the pages has it: ``attribution up`` over ``data``, the programs, files for the commands."""
 
 from __future__ import annotations
 
@@ -47,22 +47,31 @@ class Stack:
         return re.sub(r"\b(?:localhost|127\.0\.0\.1):(8000|9092|8123)\b", lambda m: here[m[1]], text)
 
     def run(self, blocks: Sequence[Block], samples: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-        """Run the blocks' commands as one script that ends at the first failure.
+        """Run the blocks as one script that ends at the first failure: commands, Python programs and SQL, in order.
 
         Args:
-            blocks: shell blocks, in order; those with ``run: Ctrl-C after N s`` are interrupted after N seconds.
+            blocks: shell blocks with ``run: Ctrl-C after N s`` are interrupted after N seconds.
             samples: ids of this stack for those that the pages print.
         """
-        script = ["set -euo pipefail", "PS4='$EPOCHREALTIME $ '", "set -x"]
-        for block in blocks:
-            seconds = re.fullmatch(r"Ctrl-C after (\d+) s", block.run)
-            if block.run and not seconds:
-                raise ValueError(f"{block.page}:{block.line}: say `run: Ctrl-C after N s`, not {block.run!r}")
-            script += [interrupted(c, int(seconds[1])) if seconds else c for c in block.commands]
+        script = ["set -euo pipefail", "PS4='$ '", "set -x"]
+        for number, block in enumerate(blocks):
+            script += self._lines(block, self.folder / f"{Path(block.page).stem}-{number}.{block.language}")
         text = self.localised("\n".join(script))
         for sample, own in samples.items():
             text = text.replace(sample, own)
         return self.call("bash", "-c", text)
+
+    def _lines(self, block: Block, file: Path) -> list[str]:
+        """Lines of shell that run a block."""
+        if block.is_shell:
+            seconds = re.fullmatch(r"Ctrl-C after (\d+) s", block.run)
+            if block.run and not seconds:
+                raise ValueError(f"{block.page}:{block.line}: say `run: Ctrl-C after N s`, not {block.run!r}")
+            return [interrupted(c, int(seconds[1])) if seconds else c for c in block.commands]
+        file.write_text(self.localised(block.text), encoding="utf-8")
+        if block.language == "python":
+            return [f"python -W error {file}"]
+        return [f"curl -s --data-binary @{file} '{self.clickhouse_url}/?database=attribution'"]
 
     def call(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a program in the folder."""
@@ -91,7 +100,11 @@ def local_stack(folder: Path) -> Iterator[Stack]:
     log = folder / "up.log"
     ports = {name: str(free_port()) for name in ("kafka", "clickhouse", "api")}
     options = [word for name, port in ports.items() for word in (f"--{name}-port", port)]
-    environment = _OWN | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), str(ROOT / "clients/python"), os.environ.get("PYTHONPATH")]))}
+    environment = _OWN | {
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(ROOT), str(ROOT / "clients/python"), os.environ.get("PYTHONPATH")])
+        )
+    }
     command = [sys.executable, "-P", "-m", "cli", "up", *options]
     with log.open("wb") as out, subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=out) as up:
         try:
@@ -145,6 +158,7 @@ def _files(folder: Path) -> None:
     """The files that the pages name: rates, lift tests, events of a predecessor."""
     today = datetime.now(UTC).date()
     days = [today - timedelta(days=n) for n in range(420)]
+    old = [today - timedelta(days=n) for n in (200, 190, 20, 10)]
     files = {
         "eurofxref-hist.csv": ["Date,USD,JPY,GBP", *(f"{day},1.0853,163.1,0.8441" for day in days)],
         "rates.csv": ["date,currency,rate", f"{today},CHF,0.9301"],
@@ -153,7 +167,13 @@ def _files(folder: Path) -> None:
             f"Paid Search,{today - timedelta(days=20)},{today - timedelta(days=6)},40,9.5",
         ],
     }
+    files["touchpoints.csv"] = [
+        "event_id,customer_id,occurred_at,channel,campaign",
+        *(f"h{i},eve,{day}T10:00:00Z,{name}," for i, (day, name) in enumerate(zip(old, "AABA", strict=True))),
+    ]
+    files["conversions.csv"] = [
+        "event_id,customer_id,occurred_at,order_id,value,currency",
+        *(f"c{i},eve,{day}T12:00:00Z,h-{i},60.00,USD" for i, day in enumerate((old[1], old[3]))),
+    ]
     for name, lines in files.items():
         (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-

@@ -6,16 +6,13 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 #: Attributes by which a browser fetches something on its own, by element.
@@ -77,7 +74,7 @@ def read(page: Path) -> Found:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Path, Found]]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Found]:
     """Every page of the site that the sources give, built as ``make docs`` does."""
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", str(ROOT / "mkdocs.yml")]
@@ -93,7 +90,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Path, Found]
     assert "WARNING" not in built.stderr, built.stderr
     pages = {page.resolve(): read(page) for page in folder.rglob("*.html") if page.name != "404.html"}
     assert len(pages) >= 40
-    yield pages
+    return pages
 
 
 def folder_of(site: dict[Path, Found]) -> Path:
@@ -132,7 +129,9 @@ def test_no_list_or_table_is_left_as_text(site: dict[Path, Found]) -> None:
     """The site's Markdown wants an empty line before a list; GitHub's does not."""
     for page, found in site.items():
         for paragraph in found.paragraphs:
-            assert not re.search(r"^\s*([*-] |\||\d\. |```|>)", paragraph, re.MULTILINE), f"{page.name}: {paragraph[:200]}"
+            assert not re.search(r"^\s*([*-] |\||\d\. |```|>)", paragraph, re.MULTILINE), (
+                f"{page.name}: {paragraph[:200]}"
+            )
 
 
 def test_pictures_are_small_and_say_what_they_show() -> None:
@@ -143,3 +142,11 @@ def test_pictures_are_small_and_say_what_they_show() -> None:
         assert len(text) < 10_000, picture
         assert re.search(r"<title>[^<]{10,}</title>", text), picture
         assert "prefers-color-scheme: dark" in text, picture
+
+
+def test_the_rooms_of_the_architecture_page_are_those_of_the_contract() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    (layers,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
+    of_contract = {room: n for n, names in enumerate(reversed(layers), 1) for room in names.split(" | ")}
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    assert {m[1]: int(m[2]) for m in re.finditer(r"^\| `(\w+)/` \| (\d) \|", page, re.MULTILINE)} == of_contract

@@ -26,7 +26,7 @@ def templates() -> str:
         for path in sorted((ROOT / room.replace(".", "/")).glob("*.py")):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 if isinstance(node, ast.JoinedStr):
-                    found.append("".join(v.value if isinstance(v, ast.Constant) else HOLE for v in node.values))
+                    found.append("".join(str(v.value) if isinstance(v, ast.Constant) else HOLE for v in node.values))
                 elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                     found.append(_FORMAT.sub(HOLE, node.value))
     return "\n".join(found)
@@ -34,7 +34,9 @@ def templates() -> str:
 
 def rows() -> list[list[str]]:
     lines = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| ")]
-    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if not line.startswith("| You see")]
+    return [
+        [cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if not line.startswith("| You see")
+    ]
 
 
 def messages() -> list[str]:
