@@ -45,7 +45,6 @@ from api.gate import Gate, asking
 from api.guard import Guard
 from api.live_streams import Streams
 from api.measured import Measured
-from api.metrics import Metrics
 from api.offsets import KafkaOffsets, OffsetReader
 from api.producer import EventProducer, KafkaProducer
 from api.run_store import GapCheck
@@ -56,6 +55,7 @@ from api.throttle import Throttle
 from api.workspace_services import WorkspaceServices
 from schemas.channel_rules import load_channel_rules
 from schemas.topics import topic_in
+from telemetry.api_metrics import ApiMetrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -100,7 +100,7 @@ def create_app(
         UndeclaredRouteError: a route does not say who may call it.
     """
     used = settings or load_settings()
-    metrics = Metrics()
+    metrics = ApiMetrics()
     clock = now or _utc_now
     writes = producer or KafkaProducer(used.kafka_bootstrap_servers, timeout_s=used.produce_timeout_s)
     rules = load_channel_rules(used.channel_rules)
@@ -201,7 +201,7 @@ def create_app(
     return app
 
 
-def _store(settings: ApiSettings, workspace: str, metrics: Metrics) -> Store:
+def _store(settings: ApiSettings, workspace: str, metrics: ApiMetrics) -> Store:
     return ClickHouseStore.from_environment(timeout_s=settings.request_timeout_s, workspace=workspace, metrics=metrics)
 
 

@@ -18,7 +18,6 @@ from fastapi import Depends, Request
 from accounts.workspaces import DEFAULT
 from api.live_hub import LiveHub
 from api.live_store import Inserted, LiveRow, Position
-from api.metrics import Metrics
 from api.offsets import OffsetReader
 from api.producer import EventProducer, OutRecord
 from api.reads import Joined, Kept
@@ -29,6 +28,7 @@ from attribution.channels import ChannelRules
 from clickhouse.run import Run
 from collector.names import Names
 from schemas.topics import topic_in
+from telemetry.api_metrics import ApiMetrics
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,14 +59,14 @@ class Services:
         producer: EventProducer,
         channel_rules: ChannelRules,
         workspace: str = "default",
-        metrics: Metrics | None = None,
+        metrics: ApiMetrics | None = None,
         gap_check: GapCheck | None = None,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
         self.producer, self.channel_rules, self._workspace = producer, channel_rules, workspace
         self.event_names = Names.of(settings.conversion_events, settings.touch_events)
-        self._gap_check, self.metrics = gap_check, metrics or Metrics()
+        self._gap_check, self.metrics = gap_check, metrics or ApiMetrics()
         # their own threads: an intake waits for Kafka, and reads must not wait for it
         self._intake_threads = anyio.CapacityLimiter(settings.intake_threads)
         self.settings, self.store, self.offsets, self.now = settings, store, offsets, now
