@@ -17,11 +17,12 @@ order.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from faust.types import TP
 from mode import get_logger
@@ -54,6 +55,26 @@ class Consumer(Protocol):
         """Commit its offsets, each with its note."""
 
 
+class Stages(NamedTuple):
+    """Seconds that an epoch took."""
+
+    waited: float
+    computed: float
+    durable: float
+    inserted: float
+    committed: float
+
+
+class Measure(Protocol):
+    """Who counts."""
+
+    def epoch(self, batch: Batch, stages: Stages) -> None:
+        """An epoch is committed."""
+
+    def reread(self) -> None:
+        """One does not continue the chain."""
+
+
 @dataclass(slots=True)
 class Batch:
     """What one epoch amounts to; ``newest_us`` is the newest event time per topic and partition.
@@ -74,6 +95,8 @@ class Batch:
     rejected: list[Rejected] = field(default_factory=list)
     newest_us: dict[tuple[str, int], int] = field(default_factory=dict)
     notes: dict[TP, str] = field(default_factory=dict)
+    erasures: int = 0
+    duplicates: int = 0
 
     def add(self, partition: int, result: PartitionResult) -> None:
         """Take over what one partition amounts to."""
@@ -87,6 +110,18 @@ class Batch:
         self.notices += result.notices
         self.erased += result.erased
         self.rejected += events.rejected + result.rejected
+        self.erasures += len(events.erasures)
+        self.duplicates += result.duplicates
+
+    def event_counts(self) -> dict[str, int]:
+        """Events that count, by kind."""
+        return {
+            "touchpoint": len(self.touchpoints),
+            "conversion": len(self.conversions),
+            "spend": len(self.spend),
+            "identity": len(self.identities),
+            "erasure": self.erasures,
+        }
 
 
 class Pipeline:
@@ -105,12 +140,13 @@ class Pipeline:
         threads: Executor,
         limits: LimitGuard,
         beat: Callable[[str], None] = lambda _: None,
+        measure: Measure | None = None,
     ) -> None:
         self._sources, self._decoder, self._journeys = sources, Decoder(sources), journeys
         self._state, self._consumer = state, consumer
         self._write_dead_letters, self._write_notices = write_dead_letters, write_notices
         self._write_rows = write_rows
-        self._threads, self._limits, self._beat = threads, limits, beat
+        self._threads, self._limits, self._beat, self._measure = threads, limits, beat, measure
         self._finishing: asyncio.Task[None] | None = None
         self._delivery: asyncio.Task[None] | None = None
         self._not_stored: dict[int, dict[bytes, bytes | None]] = {}
@@ -122,6 +158,8 @@ class Pipeline:
         never outlive it.
         """
         if not self._consumer().begin(epoch):
+            if self._measure is not None:
+                self._measure.reread()
             return
         began = time.perf_counter()
         waited = time.monotonic() - epoch.first_at if epoch.first_at else 0.0
@@ -201,7 +239,7 @@ class Pipeline:
             self._not_stored = {}
 
     async def _deliver(
-        self, batch: Batch, seconds: tuple[float, ...], fail_stop: Callable[[BaseException], None]
+        self, batch: Batch, seconds: tuple[float, float, float], fail_stop: Callable[[BaseException], None]
     ) -> None:
         """Rows, then offsets."""
         try:
@@ -212,15 +250,23 @@ class Pipeline:
             await self._consumer().finish(batch.epoch, batch.notes)
             failpoints.passed("after_commit")
             self._beat("epoch committed")
-            logger.info(
-                "Epoch of %d records, %d conversions attributed, %d rejected: waited %.3f s, computed in %.3f s, "
-                "durable %.3f, inserted %.3f, committed %.3f",
-                len(batch.epoch),
-                len(batch.credits),
-                len(batch.rejected),
-                *seconds,
-                inserted - began,
-                time.perf_counter() - inserted,
-            )
+            waited, computed, durable = seconds
+            self._tell(batch, Stages(waited, computed, durable, inserted - began, time.perf_counter() - inserted))
         except Exception as error:  # noqa: BLE001  # whatever it is, nothing may be committed after it
             fail_stop(error)
+
+    def _tell(self, batch: Batch, stages: Stages) -> None:
+        """The epoch is over: to who counts, and in the log."""
+        if self._measure is not None:
+            self._measure.epoch(batch, stages)
+        if not logger.isEnabledFor(logging.INFO):
+            return
+        counts = {"records": len(batch.epoch), "conversions": len(batch.credits), "rejected": len(batch.rejected)}
+        seconds = {f"{stage}_s": round(value, 6) for stage, value in stages._asdict().items()}
+        logger.info(
+            "Epoch of %d records, %d conversions attributed, %d rejected: waited %.3f s, computed in %.3f s, "
+            "durable %.3f, inserted %.3f, committed %.3f",
+            *counts.values(),
+            *stages,
+            extra={"fields": counts | seconds},
+        )

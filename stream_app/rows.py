@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from clickhouse import rows
+from clickhouse.conservation import error_micros
 from clickhouse.erasure import Customer, Eraser
 from clickhouse.writer import Result, Writer, with_backoff
 from schemas.records import Rejected
@@ -30,8 +31,9 @@ class RowWriter:
         clock_us: Callable[[], int],
         is_stopping: Callable[[], bool],
         wait: SinkWait,
+        on_error_micros: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self._settings, self._wait = settings, wait
+        self._settings, self._wait, self._on_error_micros = settings, wait, on_error_micros
         self._eraser = eraser
         self._writer, self._clock_us, self._is_stopping = writer, clock_us, is_stopping
         self._newest_us: dict[Any, int] = {}
@@ -40,6 +42,7 @@ class RowWriter:
     def write(self, batch: Batch) -> None:
         """Blocking. Raises when the rows are refused, or when the worker stops before they are taken."""
         tables = self.tables(batch)
+        self._on_error_micros(error_micros(tables["attributions"]))
         self._patiently(lambda: self._writer.write(tables))
         if batch.erased:
             secret = self._settings.erasure_secret.get_secret_value().encode()

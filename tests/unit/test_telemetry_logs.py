@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
@@ -126,7 +127,7 @@ def test_ordinary_lines_are_left_alone() -> None:
 @pytest.fixture
 def configured(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     handlers, level = logging.root.handlers[:], logging.root.level
-    hooks = sys.excepthook, logs.threading.excepthook
+    hooks = sys.excepthook, threading.excepthook
     out = io.StringIO()
     monkeypatch.setattr(sys, "stderr", out)
     logs.configure("rollups", TelemetrySettings(log_format="json", log_level="warning"))
@@ -134,7 +135,7 @@ def configured(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     logging.captureWarnings(capture=False)
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
-    sys.excepthook, logs.threading.excepthook = hooks
+    sys.excepthook, threading.excepthook = hooks
 
 
 def test_announcements_and_unexpected_ends_are_lines_too(configured: io.StringIO) -> None:
