@@ -30,19 +30,18 @@ def observed(program: str, metrics_port: int | None = None) -> TelemetrySettings
 
     A wrong setting ends the command with code 2.
     """
-    from pydantic import ValidationError
+    from dataclasses import replace
 
-    from stream_app.settings_errors import explain
     from telemetry import logs
-    from telemetry.settings import TelemetrySettings
+    from telemetry.settings import TelemetrySettings, TelemetrySettingsError
 
     try:
-        settings = TelemetrySettings()
-    except ValidationError as error:
-        typer.echo(f"attribution: {explain(error, TelemetrySettings)}", err=True)
+        settings = TelemetrySettings.of_environment()
+    except TelemetrySettingsError as error:
+        typer.echo(f"attribution: {error}", err=True)
         raise typer.Exit(2) from None
     if metrics_port is not None:
-        settings = settings.model_copy(update={"metrics_port": metrics_port})
+        settings = replace(settings, metrics_port=metrics_port)
     logs.configure(program, settings)
     return settings
 

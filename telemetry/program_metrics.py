@@ -54,7 +54,7 @@ ROLLUPS: Final[dict[RollupsMetric, Metric]] = {
     ),
     "attribution_rollups_dirty_days": Metric("gauge", (), "days", "Days of the active run that wait to be built."),
     "attribution_rollups_oldest_dirty_seconds": Metric(
-        "gauge", (), "seconds", "Age of the oldest change of the active run that is not in its sums by day; 0: none."
+        "gauge", (), "seconds", "No change of the active run that is not in its sums by day is older; 0: none waits."
     ),
     "attribution_rollups_conservation_error_micros": Metric(
         "gauge",
