@@ -33,8 +33,8 @@ def canary(
 ) -> None:
     """Measure end to end: conversions of type `canary`, worth 0, from Kafka to their row in ClickHouse.
 
-    A partition has one conversion a day, which is sent again and again. With --once it is a check: exit code 1 says that
-    a canary was not seen in time.
+    A partition has one conversion a day, which is sent again and again. With --once it is a check: exit code 1 says
+    that a canary was not seen in time.
     """
     import signal
     import threading
@@ -102,14 +102,14 @@ class Flight:
         self.partitions = partitions = counts[self._topic]
         self._client: Any = connect(ClickHouseSettings.of_environment())
         self._producer = careful_producer(settings.bootstrap_servers, max_bytes=1_000_000)
-        self._clock, self._wall_us = time.monotonic, lambda: time.time_ns() // 1_000
+        self._clock = time.monotonic
         self.metrics: Metrics[CanaryMetric] = Metrics(CANARY, "canary")
         self.metrics.watch(self._show_ages)
         self.book: CanaryBook = CanaryBook(
             uuid.uuid4().hex[:8],
             partitions,
             lambda key: (murmur2(key) & 0x7FFFFFFF) % partitions,
-            now_us=self._wall_us(),
+            now_us=_wall_us(),
             now_s=self._clock(),
         )
 
@@ -135,9 +135,9 @@ class Flight:
         return ages
 
     def _send_all(self) -> None:
-        self.book.begin_day(self._wall_us())
+        self.book.begin_day(_wall_us())
         for partition in range(self.partitions):
-            key, value = self.book.send(partition, now_us=self._wall_us(), now_s=self._clock())
+            key, value = self.book.send(partition, now_us=_wall_us(), now_s=self._clock())
             self._producer.produce(self._topic, value, key, on_delivery=self._delivered)
 
     def _delivered(self, error: Any, message: Any) -> None:
@@ -168,3 +168,9 @@ class Flight:
     def _show_ages(self) -> None:
         for partition, age in enumerate(self.book.ages(self._clock())):
             self.metrics.put("attribution_canary_age_seconds", age, str(partition))
+
+
+def _wall_us() -> int:
+    import time
+
+    return time.time_ns() // 1_000

@@ -1,8 +1,8 @@
 """Canaries that leave next to nothing behind: one conversion per partition and day, sent again and again.
 
-A conversion sent once more with a later ``sent_at`` is another version of the same event: it replaces the row and raises
-its ``rev`` by one (``attribution.journey``). So the n-th send can be seen exactly when ``rev`` has come to n, however
-many were sent meanwhile, and journeys, facts and reports hold one conversion of type ``canary``, worth 0, per partition
+A conversion sent once more with a later ``sent_at`` is another version of the same event: it replaces the row and
+raises its ``rev`` by one (``attribution.journey``). So the n-th send can be seen exactly when ``rev`` has come to n,
+however many were sent meanwhile, and journeys, facts and reports hold one conversion of type ``canary``, worth 0, per partition
 and day. A send that Kafka did not confirm may or may not arrive: the partition goes on with another conversion.
 
 Pure: times are given, in seconds of one clock for ages and in microseconds of the wall clock for events.
