@@ -2,8 +2,8 @@
 
 A conversion sent once more with a later ``sent_at`` is another version of the same event: it replaces the row and
 raises its ``rev`` by one (``attribution.journey``). So the n-th send can be seen exactly when ``rev`` has come to n,
-however many were sent meanwhile, and journeys, facts and reports hold one conversion of type ``canary``, worth 0, per partition
-and day. A send that Kafka did not confirm may or may not arrive: the partition goes on with another conversion.
+however many were sent meanwhile, and journeys, facts and reports hold one conversion of type ``canary``, worth 0, per
+partition and day. A send that Kafka did not confirm may or may not arrive: the partition goes on with another one.
 
 Pure: times are given, in seconds of one clock for ages and in microseconds of the wall clock for events.
 """

@@ -61,13 +61,17 @@ class Arrivals:
         """Positions have been moved: what was fetched is void."""
         self._fetched = {}
 
-    def oldest_ms(self, tp: TP) -> int | None:
-        """Of the fetch that holds the oldest record that is not done; meaningless if all fetched ones are."""
-        fetched = self._fetched.get(tp)
-        try:
-            return fetched[0][1] if fetched else None
-        except IndexError:  # emptied by the other thread just now
-            return None
+    def oldest_ms(self, tp: TP, done: int) -> int | None:
+        """Of the fetch that holds the record at ``done`` or, if there is none, the next; None: nothing was fetched.
+
+        Meaningless when all that was fetched is done.
+        """
+        found: int | None = None
+        for offset, timestamp_ms in tuple(self._fetched.get(tp, ())):
+            if found is not None and offset > done:
+                break
+            found = timestamp_ms
+        return found
 
 
 class LagReader:

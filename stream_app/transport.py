@@ -263,8 +263,8 @@ class Consumer(driver.Consumer):
 
     def places(self) -> dict[TP, Place]:
         """How far each source partition is; from any thread."""
-        done, oldest = self._done, self._arrivals.oldest_ms
-        return {tp: Place(done.get(tp, read), read, oldest(tp)) for tp, read in list(self._next.items())}
+        places = {tp: (self._done.get(tp, read), read) for tp, read in list(self._next.items())}
+        return {tp: Place(done, read, self._arrivals.oldest_ms(tp, done)) for tp, (done, read) in places.items()}
 
     def _is_behind(self, tp: TP) -> bool:
         """Whether more records of an assigned partition wait at the broker than live traffic leaves there."""
