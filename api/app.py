@@ -52,10 +52,12 @@ from api.security import Security
 from api.services import Services
 from api.settings import INPUT_TOPICS, ApiSettings, load_settings
 from api.throttle import Throttle
+from api.traced import Traced
 from api.workspace_services import WorkspaceServices
 from schemas.channel_rules import load_channel_rules
 from schemas.topics import topic_in
 from telemetry.api_metrics import ApiMetrics
+from telemetry.tracing import Tracer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -82,6 +84,7 @@ def create_app(
     accounts: Accounts | None = None,
     others: Callable[[str], tuple[Store, OffsetReader]] | None = None,
     gap_check: GapCheck | None = None,
+    tracer: Tracer | None = None,
 ) -> Api:
     """The API.
 
@@ -94,6 +97,7 @@ def create_app(
         accounts: who may call; those of the environment when left out.
         others: store and offsets of another workspace, by its name; of the environment when left out.
         gap_check: what refuses a promotion that would leave a gap; left out, runs that workers feed are not promoted.
+        tracer: where spans of requests go; left out, traces of callers are passed on.
 
     Raises:
         SettingsError: a setting cannot be used.
@@ -184,6 +188,7 @@ def create_app(
         Gate, settings=used, table=app.state.access, security=security, services=workspaces.of, now=clock
     )
     app.add_middleware(Measured, table=app.state.access, metrics=metrics)
+    app.add_middleware(Traced, table=app.state.access, tracer=tracer)
     if used.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -29,6 +29,7 @@ from clickhouse.run import Run
 from collector.names import Names
 from schemas.topics import topic_in
 from telemetry.api_metrics import ApiMetrics
+from telemetry.traceparent import CURRENT, TRACEPARENT
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -97,7 +98,10 @@ class Services:
         return await anyio.to_thread.run_sync(function, limiter=self._intake_threads, abandon_on_cancel=True)
 
     async def write(self, records: Sequence[OutRecord]) -> dict[int, str]:
-        """Write events; the reasons of those that were not confirmed, by index."""
+        """Write events, as part of the request's trace; the reasons of those that were not confirmed, by index."""
+        if (place := CURRENT.get()) is not None:
+            header = (TRACEPARENT, place.header())
+            records = [r._replace(headers=(*r.headers, header)) for r in records]
         if self._workspace != DEFAULT:
             records = [r._replace(topic=self.topic_named(r.topic)) for r in records]
         return await self.intake(partial(self.producer.write, records))

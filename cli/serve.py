@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
         from attribution.channels import ChannelRulesError
         from cli.local_key import open_with_local_key
         from cli.run_admin import refuse_gap_in
+        from telemetry import tracing
         from telemetry.logs import announce
 
         observed("api")
@@ -47,7 +48,7 @@ def register(app: typer.Typer) -> None:
                 settings.model_dump() | {name: value for name, value in given.items() if value is not None}
             )
             accounts = None if settings.insecure_dev else open_with_local_key()
-            application = create_app(settings, accounts=accounts, gap_check=refuse_gap_in)
+            application = create_app(settings, accounts=accounts, gap_check=refuse_gap_in, tracer=tracing.load("api"))
         except AccountError as error:
             fail(str(error), 1)
         except (SettingsError, ChannelRulesError) as error:

@@ -13,19 +13,21 @@ from yarl import URL
 from attribution.fitted import NO_FITS, Timeline
 from schemas.channel_rules import load_channel_rules
 from schemas.codec import Codec, EventKind, LocalSchemas, RegistrySchemas
+from stream_app.batch import Batch
 from stream_app.dead_letter_limits import LimitGuard
 from stream_app.deadletter import DeadLetters
 from stream_app.decoding import Source, Sources
 from stream_app.handovers import HandoverWriter, Notice
 from stream_app.journeys import JourneyStep
 from stream_app.lag import Place
-from stream_app.pipeline import Batch, Measure, Pipeline
+from stream_app.pipeline import Measure, Pipeline
 from stream_app.recovery import TableManager
 from stream_app.settings import WorkerSettings
 from stream_app.state import DurableState
 from stream_app.suppression import Suppression
 from stream_app.tables import JourneyTable
 from stream_app.transport import Consumer, Epoch, Pace, Transport
+from telemetry.tracing import Tracer
 
 
 class AttributionApp(faust.App):
@@ -63,6 +65,7 @@ def create_app(
     timeline: Callable[[], Timeline] = lambda: NO_FITS,
     beat: Callable[[str], None] = lambda _: None,
     measure: Measure | None = None,
+    tracer: Tracer | None = None,
 ) -> AttributionApp:
     """Build a worker's application; nothing is opened or connected before it starts.
 
@@ -75,6 +78,7 @@ def create_app(
         timeline: the fits of the data-driven model that are known now.
         beat: told of every sign of life, from any thread.
         measure: told of every epoch.
+        tracer: where spans go.
     """
     url = URL(f"kafka://{settings.bootstrap_servers.replace(',', ';kafka://')}")
     app = AttributionApp(
@@ -120,7 +124,7 @@ def create_app(
         write_mb=settings.state_write_mb,
     )
     app.tables.add(app.journeys)
-    app.pipeline = _pipeline(app, settings, write_rows, clock_us, erased, timeline, measure)
+    app.pipeline = _pipeline(app, settings, write_rows, clock_us, erased, timeline, measure, tracer)
 
     @app.agent(events, name="attribute")
     async def attribute(epochs: StreamT[Epoch]) -> None:
@@ -141,6 +145,7 @@ def _pipeline(
     erased: Collection[bytes],
     timeline: Callable[[], Timeline],
     measure: Measure | None,
+    tracer: Tracer | None,
 ) -> Pipeline:
     dead_letters: list[DeadLetters] = []
     handovers: list[HandoverWriter] = []
@@ -192,4 +197,5 @@ def _pipeline(
         limits=LimitGuard(settings.dead_letter_limits(), note),
         beat=app.beat,
         measure=measure,
+        tracer=tracer,
     )

@@ -15,8 +15,8 @@ from faust.types import TP
 from mode import get_logger
 
 from schemas.records import RawRecord
+from stream_app.batch import Batch, Stages
 from stream_app.lag import Lag
-from stream_app.pipeline import Batch, Stages
 from stream_app.readiness import Readiness
 from telemetry.metrics import Labels, Metrics
 from telemetry.worker_metrics import STATES, WORKER, WorkerMetric

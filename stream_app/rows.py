@@ -12,8 +12,8 @@ from clickhouse.conservation import error_micros
 from clickhouse.erasure import Customer, Eraser
 from clickhouse.writer import Result, Writer, with_backoff
 from schemas.records import Rejected
+from stream_app.batch import Batch
 from stream_app.dead_letter_headers import attempts, stage
-from stream_app.pipeline import Batch
 from stream_app.settings import WorkerSettings
 from stream_app.suppression import salt
 from stream_app.waiting import SinkWait
@@ -76,8 +76,8 @@ class RowWriter:
             "worker_progress": rows.progress_rows(self._settings.group_id, self._progress(batch), run_id=run_id),
         }
         if self._settings.write_facts:
-            tables["touchpoints"] = rows.touchpoint_rows(batch.touchpoints)
-            tables["conversions"] = rows.conversion_rows(batch.conversions)
+            tables["touchpoints"] = rows.touchpoint_rows(batch.touchpoints, batch.trace_ids)
+            tables["conversions"] = rows.conversion_rows(batch.conversions, batch.trace_ids)
             tables["spend"] = rows.spend_rows(batch.spend)
             tables["identities"] = rows.identity_rows(batch.identities)
         if self._settings.write_dead_letters:

@@ -34,6 +34,7 @@ from stream_app.supervision import Supervision
 from stream_app.topics import ensure_internal_topics
 from stream_app.waiting import SinkWait
 from stream_app.watchdog import Pulse, Watchdog
+from telemetry import tracing
 from telemetry.server import MetricsServer
 from telemetry.server import Readiness as Answer
 from telemetry.settings import TelemetrySettings
@@ -133,6 +134,7 @@ def run_worker(
         timeline=(lambda: NO_FITS) if fits is None else (lambda: fits.timeline),
         beat=pulse.beat,
         measure=meter,
+        tracer=tracing.load("worker"),
     )
     if telemetry.metrics_port:
         meter.watch_broker_and_store(LagReader(settings.bootstrap_servers, app.places), app.journeys.sizes)
