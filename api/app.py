@@ -47,7 +47,6 @@ from api.gate import Gate, asking
 from api.guard import Guard
 from api.live_streams import Streams
 from api.measured import Measured
-from api.metrics import Metrics
 from api.offsets import KafkaOffsets, OffsetReader
 from api.producer import EventProducer, KafkaProducer
 from api.run_store import GapCheck
@@ -55,9 +54,12 @@ from api.security import Security
 from api.services import Services
 from api.settings import INPUT_TOPICS, ApiSettings, load_settings
 from api.throttle import Throttle
+from api.traced import Traced
 from api.workspace_services import WorkspaceServices
 from schemas.channel_rules import load_channel_rules
 from schemas.topics import topic_in
+from telemetry.api_metrics import ApiMetrics
+from telemetry.tracing import Tracer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -86,6 +88,7 @@ def create_app(
     accounts: Accounts | None = None,
     others: Callable[[str], tuple[Store, OffsetReader]] | None = None,
     gap_check: GapCheck | None = None,
+    tracer: Tracer | None = None,
 ) -> Api:
     """The API.
 
@@ -98,13 +101,14 @@ def create_app(
         accounts: who may call; those of the environment when left out.
         others: store and offsets of another workspace, by its name; of the environment when left out.
         gap_check: what refuses a promotion that would leave a gap; left out, runs that workers feed are not promoted.
+        tracer: where spans of requests go; left out, traces of callers are passed on.
 
     Raises:
         SettingsError: a setting cannot be used.
         UndeclaredRouteError: a route does not say who may call it.
     """
     used = settings or load_settings()
-    metrics = Metrics()
+    metrics = ApiMetrics()
     clock = now or _utc_now
     writes = producer or KafkaProducer(used.kafka_bootstrap_servers, timeout_s=used.produce_timeout_s)
     rules = load_channel_rules(used.channel_rules)
@@ -167,6 +171,7 @@ def create_app(
         Gate, settings=used, table=app.state.access, security=security, services=workspaces.of, now=clock
     )
     app.add_middleware(Measured, table=app.state.access, metrics=metrics)
+    app.add_middleware(Traced, table=app.state.access, tracer=tracer)
     if used.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -212,7 +217,7 @@ def _routers() -> tuple[APIRouter, ...]:
     return tuple([room.build_router() for room in rooms])
 
 
-def _store(settings: ApiSettings, workspace: str, metrics: Metrics) -> Store:
+def _store(settings: ApiSettings, workspace: str, metrics: ApiMetrics) -> Store:
     return ClickHouseStore.from_environment(timeout_s=settings.request_timeout_s, workspace=workspace, metrics=metrics)
 
 

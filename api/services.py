@@ -18,7 +18,6 @@ from fastapi import Depends, Request
 from accounts.workspaces import DEFAULT
 from api.live_hub import LiveHub
 from api.live_store import Inserted, LiveRow, Position
-from api.metrics import Metrics
 from api.offsets import OffsetReader
 from api.producer import EventProducer, OutRecord
 from api.reads import Joined, Kept
@@ -29,6 +28,8 @@ from attribution.channels import ChannelRules
 from clickhouse.run import Run
 from collector.names import Names
 from schemas.topics import topic_in
+from telemetry.api_metrics import ApiMetrics
+from telemetry.traceparent import CURRENT, TRACEPARENT
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,14 +60,14 @@ class Services:
         producer: EventProducer,
         channel_rules: ChannelRules,
         workspace: str = "default",
-        metrics: Metrics | None = None,
+        metrics: ApiMetrics | None = None,
         gap_check: GapCheck | None = None,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
         self.producer, self.channel_rules, self._workspace = producer, channel_rules, workspace
         self.event_names = Names.of(settings.conversion_events, settings.touch_events)
-        self._gap_check, self.metrics = gap_check, metrics or Metrics()
+        self._gap_check, self.metrics = gap_check, metrics or ApiMetrics()
         # their own threads: an intake waits for Kafka, and reads must not wait for it
         self._intake_threads = anyio.CapacityLimiter(settings.intake_threads)
         self.settings, self.store, self.offsets, self.now = settings, store, offsets, now
@@ -97,7 +98,10 @@ class Services:
         return await anyio.to_thread.run_sync(function, limiter=self._intake_threads, abandon_on_cancel=True)
 
     async def write(self, records: Sequence[OutRecord]) -> dict[int, str]:
-        """Write events; the reasons of those that were not confirmed, by index."""
+        """Write events, as part of the request's trace; the reasons of those that were not confirmed, by index."""
+        if (place := CURRENT.get()) is not None:
+            header = (TRACEPARENT, place.header())
+            records = [r._replace(headers=(*r.headers, header)) for r in records]
         if self._workspace != DEFAULT:
             records = [r._replace(topic=self.topic_named(r.topic)) for r in records]
         return await self.intake(partial(self.producer.write, records))

@@ -17,6 +17,7 @@ MODULES: Final = (
     "replay",
     "runs",
     "simulate",
+    "canary",
     "calculate",
     "store",
     "fx",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Any
 
 import typer
+
+from cli.observed import fail, observed
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +36,11 @@ def register(app: typer.Typer) -> None:
         from attribution.channels import ChannelRulesError
         from cli.local_key import open_with_local_key
         from cli.run_admin import refuse_gap_in
+        from telemetry import tracing
+        from telemetry.logs import announce
 
+        observed("api")
+        logging.getLogger("uvicorn").setLevel(logging.INFO)  # where it listens is said at any level
         try:
             settings = load_settings()
             given = {"host": host, "port": port, "insecure_dev": insecure_dev}
@@ -41,21 +48,18 @@ def register(app: typer.Typer) -> None:
                 settings.model_dump() | {name: value for name, value in given.items() if value is not None}
             )
             accounts = None if settings.insecure_dev else open_with_local_key()
-            application = create_app(settings, accounts=accounts, gap_check=refuse_gap_in)
+            application = create_app(settings, accounts=accounts, gap_check=refuse_gap_in, tracer=tracing.load("api"))
         except AccountError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(1) from None
+            fail(str(error), 1)
         except (SettingsError, ChannelRulesError) as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(2) from None
+            fail(str(error), 2)
         except ValidationError as error:
-            typer.echo(explain(error), err=True)
-            raise typer.Exit(2) from None
+            fail(explain(error), 2)
         if settings.host not in LOOPBACK and not settings.trusted_proxies:
-            typer.echo(
+            announce(
                 f"warning: {settings.host} is open to other machines, and keys go there in plain text; put TLS in "
                 "front (deploy/nginx/nginx.conf) and name it in ATTRIBUTION_API_TRUSTED_PROXIES",
-                err=True,
+                level=logging.WARNING,
             )
 
         class Server(uvicorn.Server):
@@ -71,6 +75,7 @@ def register(app: typer.Typer) -> None:
                 host=settings.host,
                 port=settings.port,
                 access_log=False,
+                log_config=None,
                 server_header=False,
                 proxy_headers=bool(settings.trusted_proxies),
                 forwarded_allow_ips=list(settings.trusted_proxies),
@@ -82,5 +87,4 @@ def register(app: typer.Typer) -> None:
         try:
             server.run()
         except SystemExit:  # raised by uvicorn when it cannot listen; its own log line has the cause
-            typer.echo(f"could not listen on {settings.host}:{settings.port}; give another --port", err=True)
-            raise typer.Exit(1) from None
+            fail(f"could not listen on {settings.host}:{settings.port}; give another --port", 1)
