@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -63,6 +64,9 @@ def rollups(
         float, typer.Option("--full-every", min=0, help="Seconds between two builds of older days and touch days.")
     ] = 5.0,
     once: Annotated[bool, typer.Option("--once", help="Build what is dirty now, then end.")] = False,
+    alive: Annotated[
+        Path | None, typer.Option("--alive", help="Renew this file with every look, for a check of liveness.")
+    ] = None,
 ) -> None:
     """Recomputes the daily sums where credits changed: at once, but for a bounded share of the time."""
     import signal
@@ -74,6 +78,12 @@ def rollups(
 
     settings = read_settings()
     stop = threading.Event()
+
+    def wait(seconds: float) -> bool:
+        if alive is not None:
+            alive.touch()
+        return stop.wait(seconds)
+
     try:
         client = connect(settings)
         try:
@@ -84,7 +94,7 @@ def rollups(
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: stop.set())
             roller.run_forever(
-                wait=stop.wait,
+                wait=wait,
                 share=share,
                 look_s=every,
                 full_every_s=full_every,
