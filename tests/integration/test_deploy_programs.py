@@ -12,12 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
-from composed import BASE, prod_services, services
-from image import context, installed
-from programs import Machine, Program
 
+from composed import BASE, prod_services, services
 from embedded.ports import LOOPBACK, free_port
 from embedded.stack import LocalStack
+from image import context, installed
+from programs import Machine, Program
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
 

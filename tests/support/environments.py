@@ -28,7 +28,7 @@ READS: Final[Mapping[str, tuple[type[BaseSettings], ...]]] = {
     "key": (AccountsSettings,),
 }
 #: What files of secrets hold in tests: good for a password, a pepper and the rest alike.
-SECRET: Final = "a-secret-from-a-file-of-more-than-32-characters"
+SECRET: Final = "a-secret-from-a-file-of-more-than-32-characters"  # noqa: S105 - of tests
 
 
 def variables_of(kind: type[BaseSettings]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Programs of a deployment, run natively: their command, environment and health check with local addresses and paths."""
+"""Programs of a deployment, run natively: command, environment and health check with local addresses and paths."""
 
 from __future__ import annotations
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from composed import ROOT
-from image import is_sent
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from composed import ROOT
+from image import is_sent
 
 DOCKER = ROOT / "deploy" / "docker"
 DOCKERFILE = (DOCKER / "Dockerfile").read_text(encoding="utf-8")

@@ -31,7 +31,9 @@ def test_without_a_file_nothing_changes() -> None:
 def test_two_sources_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text("from-the-file")
-    with pytest.raises(SecretFileError, match="CLICKHOUSE_PASSWORD and CLICKHOUSE_PASSWORD_FILE are both set") as raised:
+    with pytest.raises(
+        SecretFileError, match="CLICKHOUSE_PASSWORD and CLICKHOUSE_PASSWORD_FILE are both set"
+    ) as raised:
         take_secrets({"CLICKHOUSE_PASSWORD": "in-the-text", "CLICKHOUSE_PASSWORD_FILE": str(file)})
     assert "from-the-file" not in str(raised.value)
     assert "in-the-text" not in str(raised.value)
