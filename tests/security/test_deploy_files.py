@@ -18,7 +18,7 @@ STATEMENTS = [s.strip() for s in re.sub(r"--[^\n]*", "", USERS).split(";") if s.
 
 def test_the_proxy_passes_on_nothing_that_a_client_claims_and_logs_no_query() -> None:
     places = re.findall(r"location [^{]*\{([^}]*)\}", NGINX)
-    assert len(places) == 3
+    assert len(places) == 4
     for place in places:
         assert "proxy_set_header X-Forwarded-For $remote_addr;" in place
         assert "proxy_set_header X-Forwarded-Proto https;" in place
