@@ -48,6 +48,8 @@ from api.measured import Measured
 from api.metrics import Metrics
 from api.offsets import KafkaOffsets, OffsetReader
 from api.producer import EventProducer, KafkaProducer
+from api.registry_log import SchemaLog
+from api.registry_routes import build_routes
 from api.run_store import GapCheck
 from api.security import Security
 from api.services import Services
@@ -82,6 +84,7 @@ def create_app(
     accounts: Accounts | None = None,
     others: Callable[[str], tuple[Store, OffsetReader]] | None = None,
     gap_check: GapCheck | None = None,
+    schema_logs: Callable[[str], SchemaLog] | None = None,
 ) -> Api:
     """The API.
 
@@ -94,6 +97,7 @@ def create_app(
         accounts: who may call; those of the environment when left out.
         others: store and offsets of another workspace, by its name; of the environment when left out.
         gap_check: what refuses a promotion that would leave a gap; left out, runs that workers feed are not promoted.
+        schema_logs: where the registry of a workspace keeps its schemas; Kafka of the settings when left out.
 
     Raises:
         SettingsError: a setting cannot be used.
@@ -121,6 +125,7 @@ def create_app(
             workspace=workspace,
             metrics=metrics,
             gap_check=gap_check,
+            schema_log=None if schema_logs is None else schema_logs(workspace),
             now=clock,
             monotonic=time.monotonic,
         )
@@ -174,6 +179,7 @@ def create_app(
     )
     for room in rooms:
         app.include_router(room.build_router())
+    app.router.routes.extend(build_routes())
     add_docs(app)
     app.state.access = AccessTable(app.routes, public_paths=("/openapi.json",), public_mounts=("/static",))
     limits = {_CALCULATE_PATH: used.max_calculate_body_bytes}
