@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from api.registry_log import Decide
@@ -33,12 +33,20 @@ class MemorySchemaLog:
         """See the protocol."""
         with self._lock:
             answer, changes = decide(self._state)
-            for change in changes:
-                self.records.append(record_of(change))
-                read = change_of(*self.records[-1])
-                if read is not None:
-                    self._state.apply(read)
+            self.take([record_of(change) for change in changes])
             return answer
+
+    def take(self, records: Sequence[Record]) -> None:
+        """Records that somebody wrote."""
+        for key, value in records:
+            self.records.append((key, value))
+            if (change := change_of(key, value)) is not None:
+                self._state.apply(change)
+
+    def clear(self) -> None:
+        """The topic is created anew."""
+        self.records = []
+        self._state = State()
 
     def close(self) -> None:
         """Nothing to give back."""
