@@ -13,6 +13,7 @@ MODULES: Final = (
     "demo",
     "stack",
     "worker",
+    "schemas",
     "dead_letters",
     "replay",
     "runs",

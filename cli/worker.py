@@ -107,7 +107,8 @@ def create(
     ] = None,
     replication: Annotated[int, typer.Option(help="Replication factor.")] = 1,
 ) -> None:
-    """Create the topics that are missing, with the configuration of schemas/topics."""
+    """Create the topics that are missing, with the configuration of schemas/topics, and register the schemas."""
+    from cli.schemas import publish
     from stream_app.settings import WorkerSettings
     from stream_app.topics import TopicError, create_topics
 
@@ -120,6 +121,8 @@ def create(
         _fail(str(error), 1)
     for name, is_new in created.items():
         print(f"{name}: {'created' if is_new else 'exists'}")
+    found = publish()
+    print(f"schemas: not registered: {found}" if isinstance(found, str) else f"schemas: {len(found)} are registered")
 
 
 def _fail(message: str, code: int) -> NoReturn:
