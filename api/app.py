@@ -49,6 +49,8 @@ from api.live_streams import Streams
 from api.measured import Measured
 from api.offsets import KafkaOffsets, OffsetReader
 from api.producer import EventProducer, KafkaProducer
+from api.registry_log import SchemaLog
+from api.registry_routes import build_routes
 from api.run_store import GapCheck
 from api.security import Security
 from api.services import Services
@@ -89,6 +91,7 @@ def create_app(
     others: Callable[[str], tuple[Store, OffsetReader]] | None = None,
     gap_check: GapCheck | None = None,
     tracer: Tracer | None = None,
+    schema_logs: Callable[[str], SchemaLog] | None = None,
 ) -> Api:
     """The API.
 
@@ -102,6 +105,7 @@ def create_app(
         others: store and offsets of another workspace, by its name; of the environment when left out.
         gap_check: what refuses a promotion that would leave a gap; left out, runs that workers feed are not promoted.
         tracer: where spans of requests go; left out, traces of callers are passed on.
+        schema_logs: where the registry of a workspace keeps its schemas; Kafka of the settings when left out.
 
     Raises:
         SettingsError: a setting cannot be used.
@@ -129,6 +133,7 @@ def create_app(
             workspace=workspace,
             metrics=metrics,
             gap_check=gap_check,
+            schema_log=None if schema_logs is None else schema_logs(workspace),
             now=clock,
             monotonic=time.monotonic,
         )
@@ -161,6 +166,7 @@ def create_app(
     app.state.streams, app.state.metrics = Streams(used.streams_per_caller, metrics), metrics
     for router in _routers():
         app.include_router(router)
+    app.router.routes.extend(build_routes())
     add_docs(app)
     app.state.access = AccessTable(app.routes, public_paths=("/openapi.json",), public_mounts=("/static",))
     limits = {_CALCULATE_PATH: used.max_calculate_body_bytes}

@@ -21,6 +21,8 @@ from api.live_store import Inserted, LiveRow, Position
 from api.offsets import OffsetReader
 from api.producer import EventProducer, OutRecord
 from api.reads import Joined, Kept
+from api.registry import Registry
+from api.registry_log import KafkaSchemaLog, SchemaLog
 from api.run_store import GapCheck
 from api.settings import ApiSettings
 from api.store import Meta, Standing, State, Store, Unavailable
@@ -47,6 +49,7 @@ class Services:
         workspace: whose topics events go to.
         metrics: where events are counted.
         gap_check: what refuses a promotion that would leave a gap; None: nobody here can know.
+        schema_log: where the registry keeps schemas; Kafka of the settings when left out.
         now: the clock.
         monotonic: the clock of durations, seconds.
     """
@@ -62,11 +65,16 @@ class Services:
         workspace: str = "default",
         metrics: ApiMetrics | None = None,
         gap_check: GapCheck | None = None,
+        schema_log: SchemaLog | None = None,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
         self.producer, self.channel_rules, self._workspace = producer, channel_rules, workspace
         self.event_names = Names.of(settings.conversion_events, settings.touch_events)
+        topic = topic_in(workspace, settings.registry_topic)
+        self.registry = Registry(
+            schema_log or KafkaSchemaLog(settings.kafka_bootstrap_servers, topic, timeout_s=settings.produce_timeout_s)
+        )
         self._gap_check, self.metrics = gap_check, metrics or ApiMetrics()
         # their own threads: an intake waits for Kafka, and reads must not wait for it
         self._intake_threads = anyio.CapacityLimiter(settings.intake_threads)

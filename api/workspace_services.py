@@ -36,4 +36,5 @@ class WorkspaceServices:
         """Close all of them. Blocks."""
         for services in self._made.values():
             services.offsets.close()
+            services.registry.close()
             services.store.close()

@@ -15,6 +15,7 @@ MODULES: Final = (
     "demo",
     "stack",
     "worker",
+    "schemas",
     "dead_letters",
     "replay",
     "runs",
