@@ -25,6 +25,7 @@ MODULES: Final = (
     "store",
     "fx",
     "serve",
+    "ui",
     "openapi",
     "key",
     "user",

@@ -86,9 +86,7 @@ class PathRoller:
                 return None
             run_id, day, mark_us = due[0]
             self._build(run_id, day)
-            queries.execute(
-                self._client, "path_sums_record", run_id=run_id, day=day, format=FORMAT, mark_us=mark_us
-            )
+            queries.execute(self._client, "path_sums_record", run_id=run_id, day=day, format=FORMAT, mark_us=mark_us)
         return Built(run_id, day, len(due) - 1)
 
     def drain(self, on_built: Callable[[Built], None] = lambda _: None) -> int:
@@ -153,9 +151,7 @@ class PathRoller:
             queries.execute(self._client, "path_sums_add_others", stage=stage, run_id=run_id, day=day)
             if queries.run(self._client, "path_sums_has_rows", stage=stage)[0]["has_rows"]:
                 queries.execute(self._client, "path_sums_merge_stage", stage=stage)
-                queries.execute(
-                    self._client, "path_sums_replace_day", tables={_STAGE: stage}, run_id=run_id, day=day
-                )
+                queries.execute(self._client, "path_sums_replace_day", tables={_STAGE: stage}, run_id=run_id, day=day)
             else:
                 queries.execute(self._client, "path_sums_clear_day", run_id=run_id, day=day)
         finally:
