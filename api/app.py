@@ -30,13 +30,16 @@ from api import (
     health_routes,
     ingest_routes,
     key_routes,
+    letter_routes,
     lift_routes,
     metrics_routes,
     paths_routes,
+    replay_routes,
     run_routes,
     stream_routes,
     sums_routes,
     unattributed_routes,
+    user_routes,
 )
 from api.access import AccessTable
 from api.clickhouse_store import ClickHouseStore
@@ -68,6 +71,8 @@ if TYPE_CHECKING:
 
     from fastapi import APIRouter
 
+    from api.letter_store import Letters
+    from api.replay_store import Replays
     from api.store import Store
 
 _CALCULATE_PATH: Final = "/api/v1/attribution/calculate"
@@ -92,6 +97,8 @@ def create_app(
     gap_check: GapCheck | None = None,
     tracer: Tracer | None = None,
     schema_logs: Callable[[str], SchemaLog] | None = None,
+    letters: Callable[[str], Letters] | None = None,
+    replays: Callable[[str], Replays] | None = None,
 ) -> Api:
     """The API.
 
@@ -106,6 +113,8 @@ def create_app(
         gap_check: what refuses a promotion that would leave a gap; left out, runs that workers feed are not promoted.
         tracer: where spans of requests go; left out, traces of callers are passed on.
         schema_logs: where the registry of a workspace keeps its schemas; Kafka of the settings when left out.
+        letters: the dead letters of a workspace, by its name; left out, they are neither shown nor sent again.
+        replays: what computes runs of a workspace anew, by its name; left out, nothing does.
 
     Raises:
         SettingsError: a setting cannot be used.
@@ -134,6 +143,8 @@ def create_app(
             metrics=metrics,
             gap_check=gap_check,
             schema_log=None if schema_logs is None else schema_logs(workspace),
+            letters=None if letters is None else letters(workspace),
+            replays=None if replays is None else replays(workspace),
             now=clock,
             monotonic=time.monotonic,
         )
@@ -211,12 +222,15 @@ def _routers() -> tuple[APIRouter, ...]:
         unattributed_routes,
         analytics_routes,
         run_routes,
+        replay_routes,
         stream_routes,
         data_routes,
+        letter_routes,
         ingest_routes,
         collector_routes,
         auth_routes,
         key_routes,
+        user_routes,
         health_routes,
         metrics_routes,
     )

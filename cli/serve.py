@@ -44,7 +44,9 @@ def register(app: typer.Typer) -> None:
         from api.app import create_app
         from api.settings import LOOPBACK, ApiSettings, SettingsError, explain, load_settings
         from attribution.channels import ChannelRulesError
+        from cli.letter_box import LetterBox
         from cli.local_key import open_with_local_key
+        from cli.replay_processes import replays_in
         from cli.run_admin import refuse_gap_in
         from telemetry import tracing
         from telemetry.logs import announce
@@ -58,7 +60,14 @@ def register(app: typer.Typer) -> None:
                 settings.model_dump() | {name: value for name, value in given.items() if value is not None}
             )
             accounts = None if settings.insecure_dev else open_with_local_key()
-            application = create_app(settings, accounts=accounts, gap_check=refuse_gap_in, tracer=tracing.load("api"))
+            application = create_app(
+                settings,
+                accounts=accounts,
+                gap_check=refuse_gap_in,
+                tracer=tracing.load("api"),
+                letters=LetterBox,
+                replays=replays_in(settings.replay_dir, most_runs=settings.max_runs),
+            )
         except AccountError as error:
             fail(str(error), 1)
         except (SettingsError, ChannelRulesError) as error:

@@ -285,7 +285,8 @@ class Supervisor:
                 (folder / name).unlink(missing_ok=True)
             workers.append(self._worker(index, folder))
         words = ("api", "--ui") if self.options.ui else ("api",)
-        api = self._program("api", words, {}, lambda: pings(self.api_port, "/health"))
+        replays = {"ATTRIBUTION_API_REPLAY_DIR": str(self.options.data_dir.resolve())}
+        api = self._program("api", words, replays, lambda: pings(self.api_port, "/health"))
         for part in (*workers, api):
             part.start()
         self._wait_for_partitions(workers)
