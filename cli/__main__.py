@@ -34,6 +34,7 @@ MODULES: Final = (
     "customers",
     "tail",
     "bench",
+    "dashboards",
 )
 
 

@@ -25,9 +25,9 @@ from attribution.recompute import recomputer
 from attribution.types import ConversionEvent, Touch
 from clickhouse import fx, rows
 from clickhouse.rollups import Roller
-from clickhouse.tables import TIMESTAMP_US
+from clickhouse.tables import TIMESTAMP_MS, TIMESTAMP_US
 from clickhouse.writer import Writer
-from loadgen.config import PopulationConfig
+from loadgen.config import CHANNELS, PERSONAS, Channel, PopulationConfig
 from loadgen.population import Population
 from schemas.events import ConversionWireEvent, SpendEvent, TouchpointEvent
 from stream_app.grouping import to_conversion_event, to_touch
@@ -41,6 +41,20 @@ LIVE_RUN: Final = 1
 REPLAY_RUN: Final = 2
 _REPLAYED: Final = 0.8
 _PARTITIONS: Final = 4
+#: Such that most channels return a few times what they cost.
+_LARGEST_DEAL: Final = 1_200.0
+_CLICK_COSTS: Final = {
+    "Paid Search": 3_400_000,
+    "Paid Social": 2_600_000,
+    "Email": 400_000,
+    "Display": 1_300_000,
+    "Affiliates": 2_200_000,
+    "SMS": 900_000,
+}
+#: Tags that no rule knows.
+_UNASSIGNED: Final = Channel("Unassigned", 0.05, 0.02, 0.02, 0.2, "qr", "poster", "visit")
+#: An insert takes at least that long.
+_INSERT_US: Final = 15_000
 #: From the broker's time of a record to its row; most are fast.
 _WRITTEN_AFTER_US: Final = (180_000, 90_000, 1_400_000)
 
@@ -71,10 +85,15 @@ class World:
         return [(e.customer_id, to_conversion_event(e)) for e in self.conversions]
 
 
-def imagine(now: datetime, *, days: int = 75, events_per_day: float = 900.0, seed: int = 7) -> World:
+def imagine(now: datetime, *, days: int = 75, events_per_day: float = 1_200.0, seed: int = 7) -> World:
     """A world that ends at ``now`` (aware, UTC); equal arguments give an equal one."""
     config = PopulationConfig(
-        customers=max(200, int(days * events_per_day / 12)), events_per_day=events_per_day, late=0.02, malformed=0.004
+        customers=int(days * events_per_day),
+        events_per_day=events_per_day,
+        late=0.02,
+        malformed=0.004,
+        channels=tuple(replace(c, click_cost_micros=_CLICK_COSTS.get(c.name, 0)) for c in CHANNELS) + (_UNASSIGNED,),
+        personas=tuple(replace(p, value=min(p.value, _LARGEST_DEAL)) for p in PERSONAS),
     )
     world = World(now, days)
     end_us = round(now.timestamp() * 1_000_000)
@@ -153,9 +172,16 @@ def _credit_tables(
     written = rows.attribution_rows(
         credits_, run_id=run_id, config_hash=config.config_hash(), emitted_at_us=round(world.now.timestamp() * 1e6)
     )
-    inserted = pa.array(_readable_us(world, written), pa.int64()).cast(TIMESTAMP_US)
+    readable_us = _readable_us(world, written)
+    times = {
+        "emitted_at": pa.array([(us - _INSERT_US - us % 60_000) // 1_000 for us in readable_us]).cast(TIMESTAMP_MS),
+        "inserted_at": pa.array(readable_us).cast(TIMESTAMP_US),
+    }
+    written = written.drop_columns(["emitted_at"])
+    for name, column in times.items():
+        written = written.append_column(name, column)
     return {
-        "attributions": written.append_column("inserted_at", inserted),
+        "attributions": written,
         "dirty_days": rows.dirty_day_rows(credits_, run_id=run_id),
     }
 

@@ -11,7 +11,7 @@ SELECT
     sumIf(c, is_now) AS conversions,
     toFloat64(ifNull(sumIf(s, is_now), 0)) / 1e6 AS spend,
     revenue / nullIf(spend, 0) AS roas,
-    spend / nullIf(conversions, 0) AS cpa,
+    nullIf(spend, 0) / nullIf(conversions, 0) AS cpa,
     sumIf(clicks, is_now) AS clicks,
     spend / nullIf(clicks, 0) AS cost_per_click
 FROM

@@ -12,7 +12,7 @@ SELECT
     toFloat64(ifNull(sumIf(s, is_now), 0)) / 1e6 AS spend,
     revenue / nullIf(spend, 0) AS roas,
     (revenue - spend) / nullIf(spend, 0) AS roi,
-    spend / nullIf(conversions, 0) AS cpa,
+    nullIf(spend, 0) / nullIf(conversions, 0) AS cpa,
     sumIf(t, is_now) AS touchpoints
 FROM
 (

@@ -5,7 +5,6 @@ SELECT
     if(total > 0, done / total, if(status IN ('', 'complete'), 1., 0.)) AS progress,
     done,
     total,
-    toString(config_hash) AS parameters,
     updated_at AS time
 FROM runs FINAL
 WHERE $__timeTo(updated_at)
