@@ -1,4 +1,4 @@
-"""A made-up company for ``attribution dashboards preview``: weeks of simulated customers up to now, in an empty database.
+"""A made-up company for ``attribution dashboards preview``: weeks of simulated customers up to now, in a database.
 
 Events come from ``loadgen``; credits are computed by the product's own core and written by its own writer, as workers
 do, and the rollups are built by its roller. Only two things are told instead of measured: when a record was received,
@@ -92,7 +92,7 @@ def imagine(now: datetime, *, days: int = 75, events_per_day: float = 1_200.0, s
         events_per_day=events_per_day,
         late=0.02,
         malformed=0.004,
-        channels=tuple(replace(c, click_cost_micros=_CLICK_COSTS.get(c.name, 0)) for c in CHANNELS) + (_UNASSIGNED,),
+        channels=(*(replace(c, click_cost_micros=_CLICK_COSTS.get(c.name, 0)) for c in CHANNELS), _UNASSIGNED),
         personas=tuple(replace(p, value=min(p.value, _LARGEST_DEAL)) for p in PERSONAS),
     )
     world = World(now, days)
@@ -143,7 +143,9 @@ def _take(world: World, record: Record, received_us: int, number: int) -> None:
     if record.expected_reason is not None:
         origin = (record.topic, number % _PARTITIONS, number)
         world.dead.append(
-            rows.DeadLetter(*origin, str(record.expected_reason), "", "", "decode", received_us, received_us + 40_000, 1)
+            rows.DeadLetter(
+                *origin, str(record.expected_reason), "", "", "decode", received_us, received_us + 40_000, 1
+            )
         )
     elif isinstance(event, TouchpointEvent):
         world.touches.append(msgspec.structs.replace(event, received_at_us=received_us, offset=number))
@@ -196,9 +198,7 @@ def _readable_us(world: World, written: pa.Table) -> list[int]:
         received[key] = received[event.event_id] = event.received_at_us
     rng = random.Random(3)  # noqa: S311 - made-up delays
     found = []
-    for conversion_id, touch_ids in zip(
-        written["conversion_id"].to_pylist(), written["t.id"].to_pylist(), strict=True
-    ):
+    for conversion_id, touch_ids in zip(written["conversion_id"].to_pylist(), written["t.id"].to_pylist(), strict=True):
         newest = max(received.get(key, 0) for key in (conversion_id, *touch_ids))
         usual, jitter, slow = _WRITTEN_AFTER_US
         found.append(newest + usual + int(rng.expovariate(1 / jitter)) + (slow if rng.random() < 0.01 else 0))
@@ -218,7 +218,12 @@ def _run_row(run_id: int, label: str, config: AttributionConfig, more: dict[str,
 
 def _replay_row(world: World, config: AttributionConfig) -> pa.Table:
     facts = len(world.touches) + len(world.conversions)
-    more: dict[str, str | int] = {"status": "running", "source": "facts", "done": int(facts * _REPLAYED), "total": facts}
+    more: dict[str, str | int] = {
+        "status": "running",
+        "source": "facts",
+        "done": int(facts * _REPLAYED),
+        "total": facts,
+    }
     return _run_row(REPLAY_RUN, "half-life-14", config, more)
 
 

@@ -15,7 +15,8 @@ from dashboards.statements import load
 #: ``uid`` of the datasource in deploy/grafana/provisioning/datasources.
 DATASOURCE_UID: Final = "attribution-clickhouse"
 FOLDER: Final = "Attribution"
-RUNBOOK: Final = "https://example.org/realtime-attribution/docs/operations"
+#: Grafana puts the variable of its environment in; the anchors are headings of that page.
+RUNBOOK: Final = "${ATTRIBUTION_DOCS_URL}/dashboards.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ RULES: Final = (
         600,
         "warning",
         "Changes have been waiting for {{ $values.B.Value }} s to get into the daily sums (they take a second or two).",
-        "daily-sums",
+        "daily-sums-are-late",
         "Sums wait since",
     ),
     AlertRule(
@@ -60,7 +61,7 @@ RULES: Final = (
         60,
         "warning",
         "A partition that is being worked on is {{ $values.B.Value }} s behind.",
-        "what-to-do-when-",
+        "workers-are-behind",
         "Furthest behind",
     ),
     AlertRule(
@@ -72,7 +73,7 @@ RULES: Final = (
         600,
         "warning",
         "{{ $values.B.Value }} records were refused in ten minutes.",
-        "dead-letters",
+        "records-are-refused",
         "Dead letters",
     ),
     AlertRule(
@@ -96,7 +97,7 @@ RULES: Final = (
         600,
         "critical",
         "No canary became readable in ten minutes: the way from the API to the store is broken, or nobody sends any.",
-        "canaries",
+        "no-canary-came-through",
         "From conversion to readable row",
         no_data="Alerting",
     ),
@@ -139,7 +140,11 @@ def _rule(rule: AlertRule, panel_id: int) -> dict[str, Any]:
             _expression("B", {"type": "reduce", "expression": "A", "reducer": "last", "settings": {"mode": "dropNN"}}),
             _expression(
                 "C",
-                {"type": "threshold", "expression": "B", "conditions": [{"evaluator": {"type": sign, "params": [bound]}}]},
+                {
+                    "type": "threshold",
+                    "expression": "B",
+                    "conditions": [{"evaluator": {"type": sign, "params": [bound]}}],
+                },
             ),
         ],
         "dashboardUid": HEALTH_UID,

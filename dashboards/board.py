@@ -92,5 +92,5 @@ class _Others(dashboard.DashboardLink):
     def build(self) -> models.DashboardLink:
         """Shown at the top; the SDK would put it into a menu."""
         link = super().build()
-        link.placement = None
+        vars(link)["placement"] = None
         return link

@@ -14,7 +14,9 @@ from dashboards.variables import API_URL, UI_URL
 BOARDS: Final = (executive, channels, models, health)
 #: Below ``deploy/grafana``.
 RULES_FILE: Final = "provisioning/alerting/rules.yaml"
-_HEAD: Final = "# Written by `attribution dashboards build`; change dashboards/alerts.py and dashboards/sql/alerts instead.\n"
+_HEAD: Final = (
+    "# Written by `attribution dashboards build`; change dashboards/alerts.py and dashboards/sql/alerts instead.\n"
+)
 
 
 def files(api_url: str = API_URL, ui_url: str = UI_URL) -> dict[str, str]:

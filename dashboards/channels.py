@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from dashboards import links
 from dashboards.board import Board
-from dashboards.charts import BLUE, COUNT, GREEN, MONEY, RED, SHARE, SHORT, TIMES, Override, column, grid, lines, scatter
+from dashboards.charts import BLUE, COUNT, GREEN, MONEY, RED, SHARE, SHORT, TIMES, lines, scatter
+from dashboards.tables import Override, column, grid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,7 +85,9 @@ def _channels() -> Mapping[str, Override]:
         "channel": column("Channel", links=(links.narrowed(UID, "channel", "Only this channel"),)),
         "revenue": column("Revenue", MONEY, decimals=0),
         "revenue_change": column("Change", SHARE, decimals=1, cell="color-text", steps_=_CHANGE),
-        "revenue_share": column("Share of revenue", SHARE, decimals=1, cell="gauge", color=BLUE, range_=(0, 1), width=220),
+        "revenue_share": column(
+            "Share of revenue", SHARE, decimals=1, cell="gauge", color=BLUE, range_=(0, 1), width=220
+        ),
         "conversions": column("Conversions", COUNT, decimals=1),
         "spend": column("Spend", MONEY, decimals=0),
         "roas": column("ROAS", TIMES, decimals=2, cell="color-text", steps_=_RETURN),

@@ -5,10 +5,10 @@ All are transparent about their query: the statement's comment is the panel's de
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-from grafana_foundation_sdk.builders import barchart, common, dashboard, stat, table, timeseries, xychart
+from grafana_foundation_sdk.builders import barchart, common, dashboard, stat, timeseries, xychart
 from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import xychart as xychart_models
@@ -20,7 +20,7 @@ from dashboards.statements import load
 MONEY: Final = "locale"
 SHORT: Final = "short"
 SHARE: Final = "percentunit"
-TIMES: Final = "suffix:×"
+TIMES: Final = "suffix:x"
 SECONDS: Final = "s"
 COUNT: Final = "locale"
 RATE: Final = "suffix:/s"
@@ -29,21 +29,21 @@ GREEN, YELLOW, RED, BLUE = "green", "#EAB839", "red", "#5794F2"
 #: Time buckets in a panel: wide enough to hold events of a quiet hour, and cheap.
 _BUCKETS: Final = 100
 _BY_NAME: Final = dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
-#: Value of a column override: property id -> value.
-Override = Mapping[str, Any]
 
 
 def steps(*bounds: tuple[float | None, str]) -> Any:
     """Colours from these values on; the first bound is None."""
-    return dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(
-        [models.Threshold(value=value, color=color) for value, color in bounds]
+    return (
+        dashboard.ThresholdsConfig()
+        .mode(models.ThresholdsMode.ABSOLUTE)
+        .steps([models.Threshold(value=value, color=color) for value, color in bounds])
     )
 
 
 def kpi(
     name: str, title: str, unit: str, *, decimals: int | None = None, less_is_better: bool = False, changes: bool = True
 ) -> stat.Panel:
-    """A number of this period with its change to the one before: the statement gives two rows, the earlier one first."""
+    """A number of this period with its change to the one before: the statement gives two rows, the earlier first."""
     statement = load(name)
     mode = common_models.PercentChangeColorMode
     panel = (
@@ -57,7 +57,9 @@ def kpi(
     return panel
 
 
-def gauge(name: str, title: str, unit: str, *bounds: tuple[float | None, str], decimals: int | None = None) -> stat.Panel:
+def gauge(
+    name: str, title: str, unit: str, *bounds: tuple[float | None, str], decimals: int | None = None
+) -> stat.Panel:
     """A number in the colour of its threshold."""
     return (
         _number(name, title, unit, decimals, TABLE)
@@ -74,7 +76,7 @@ def _number(name: str, title: str, unit: str, decimals: int | None, format_: int
         .description(statement.description)
         .with_target(ClickHouseTarget(statement.sql, format_))
         .unit(unit)
-        .no_value("–")
+        .no_value("-")
         .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
         .graph_mode(common_models.BigValueGraphMode.NONE)
         .text_mode(common_models.BigValueTextMode.VALUE)
@@ -168,84 +170,10 @@ def bars(
     return panel
 
 
-def grid(
-    name: str, title: str, unit: str, columns: Mapping[str, Override], *, sort: str = "", matrix: Sequence[str] = ()
-) -> table.Panel:
-    """A table. ``columns``: overrides by column, see ``column``; ``matrix``: rows, columns and values of a pivot."""
-    statement = load(name)
-    panel = (
-        table.Panel()
-        .title(title)
-        .description(statement.description)
-        .with_target(ClickHouseTarget(statement.sql, TABLE))
-        .unit(unit)
-        .no_value("–")
-        .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
-        .thresholds(steps((None, BLUE)))
-        .cell_height(common_models.TableCellHeight.SM)
-        .show_header(True)
-    )
-    if matrix:
-        row, column_, value = matrix
-        options = {"rowField": row, "columnField": column_, "valueField": value, "emptyValue": "zero"}
-        panel.with_transformation(models.DataTransformerConfig(id_val="groupingToMatrix", options=options))
-    if sort:
-        panel.sort_by([common.TableSortByFieldState().display_name(sort).desc(True)])
-    for column_name, properties in columns.items():
-        panel.override_by_name(
-            column_name, [models.DynamicConfigValue(id_val=key, value=value) for key, value in properties.items()]
-        )
-    return panel
-
-
-def column(
-    label: str,
-    unit: str = "",
-    *,
-    decimals: int | None = None,
-    width: int = 0,
-    cell: str = "",
-    color: str = "",
-    steps_: Sequence[tuple[float | None, str]] = (),
-    link: tuple[str, str] | None = None,
-    links: Sequence[tuple[str, str]] = (),
-    range_: tuple[float, float] | None = None,
-) -> Override:
-    """How a table shows a column: its heading, unit, width, kind of cell (``gauge``, ``color-text``), links, colours."""
-    found: dict[str, Any] = {"displayName": label}
-    if unit:
-        found["unit"] = unit
-    if decimals is not None:
-        found["decimals"] = decimals
-    if width:
-        found["custom.width"] = width
-    if cell:
-        found["custom.cellOptions"] = {"type": cell, **({"mode": "basic"} if cell == "gauge" else {})}
-    if color:
-        found["color"] = {"mode": "fixed", "fixedColor": color}
-    if steps_:
-        found["color"] = {"mode": "thresholds"}
-        found["thresholds"] = {"mode": "absolute", "steps": [{"value": v, "color": c} for v, c in steps_]}
-    if range_:
-        found["min"], found["max"] = range_
-    every = [*([link] if link else []), *links]
-    if every:
-        found["links"] = [{"title": title, "url": url, "targetBlank": True} for title, url in every]
-    return found
-
-
-def heat(panel: table.Panel) -> table.Panel:
-    """Colours the numbers of a table from pale to strong."""
-    return panel.color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.CONTINUOUS_BLUES)).cell_options(
-        common_models.TableColoredBackgroundCellOptions(
-            mode=common_models.TableCellBackgroundDisplayMode.BASIC, apply_to_row=False
-        )
-    )
-
-
 def scatter(name: str, title: str, x: tuple[str, str, str], y: tuple[str, str, str], size: str) -> xychart.Panel:
     """Points; ``x`` and ``y`` are a column, its heading and its unit."""
     statement = load(name)
+
     def by_name(column_name: str) -> xychart.MatcherConfig:
         return xychart.MatcherConfig().id("byName").options(column_name)
 

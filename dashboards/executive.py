@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from dashboards import links
 from dashboards.board import Board
-from dashboards.charts import BLUE, COUNT, MONEY, SHARE, SHORT, TIMES, bars, column, grid, kpi, lines
+from dashboards.charts import BLUE, COUNT, MONEY, SHARE, SHORT, TIMES, bars, kpi, lines
+from dashboards.tables import column, grid
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.models.dashboard import Dashboard

@@ -11,7 +11,27 @@ from clickhouse.statement import ask as ask_engine
 from dashboards.macros import Selection, expand, expand_backend
 
 #: Widths of time buckets, seconds, that Grafana rounds to.
-_INTERVALS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_200, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400)
+_INTERVALS: Final = (
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1_200,
+    1_800,
+    3_600,
+    7_200,
+    10_800,
+    21_600,
+    43_200,
+    86_400,
+)
 Plain = Mapping[str, Any]
 
 

@@ -6,22 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from dashboards import measured
 from dashboards.board import Board
-from dashboards.charts import (
-    BLUE,
-    COUNT,
-    GREEN,
-    MONEY,
-    RATE,
-    RED,
-    SECONDS,
-    SHARE,
-    SHORT,
-    YELLOW,
-    column,
-    gauge,
-    grid,
-    lines,
-)
+from dashboards.charts import BLUE, COUNT, GREEN, MONEY, RATE, RED, SECONDS, SHARE, SHORT, YELLOW, gauge, lines
+from dashboards.tables import column, grid
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -40,21 +26,29 @@ def build(roots: tuple[str, str]) -> Dashboard:
         refresh="10s",
         links=roots,
     )
-    ok_to = lambda warn, bad: ((None, GREEN), (warn, YELLOW), (bad, RED))  # noqa: E731 - three steps, said once
     board.row(
         4,
-        (3, gauge("health/watermark_lag", "Furthest behind", SECONDS, *ok_to(60, 300), decimals=1)),
-        (3, gauge("health/rollup_age", "Sums wait since", SECONDS, *ok_to(10, 60), decimals=1)),
-        (3, gauge("health/waiting_days", "Days to sum up", "none", *ok_to(5, 50))),
+        (3, gauge("health/watermark_lag", "Furthest behind", SECONDS, *_up_to(60, 300), decimals=1)),
+        (3, gauge("health/rollup_age", "Sums wait since", SECONDS, *_up_to(10, 60), decimals=1)),
+        (3, gauge("health/waiting_days", "Days to sum up", "none", *_up_to(5, 50))),
         (3, gauge("health/conservation_error", "Conservation error (µ)", "none", (None, GREEN), (1, RED))),
-        (3, gauge("health/dead_letters", "Dead letters", "none", *ok_to(1, 100))),
-        (3, gauge("health/late_share_now", "Late touches", SHARE, *ok_to(0.1, 0.5), decimals=1)),
-        (3, gauge("health/parts", "Parts of a table, most", "none", *ok_to(300, 1000))),
-        (3, gauge("health/without_rate", "Without exchange rate", "none", *ok_to(1, 100))),
+        (3, gauge("health/dead_letters", "Dead letters", "none", *_up_to(1, 100))),
+        (3, gauge("health/late_share_now", "Late touches", SHARE, *_up_to(0.1, 0.5), decimals=1)),
+        (3, gauge("health/parts", "Parts of a table, most", "none", *_up_to(300, 1000))),
+        (3, gauge("health/without_rate", "Without exchange rate", "none", *_up_to(1, 100))),
     )
     board.row(
         8,
-        (8, lines("health/event_age", "From conversion to readable row", SECONDS, log=True, colors=_of("p50", "p75", "p90"))),
+        (
+            8,
+            lines(
+                "health/event_age",
+                "From conversion to readable row",
+                SECONDS,
+                log=True,
+                colors=_of("p50", "p75", "p90"),
+            ),
+        ),
         (8, lines("health/write_time", "Insert into the store", SECONDS, colors=_of("p50", "p95", "p99"))),
         (8, lines("health/transport_age", "From event to broker", SECONDS, log=True, colors=_of("p50", "p95", "p99"))),
     )
@@ -63,18 +57,28 @@ def build(roots: tuple[str, str]) -> Dashboard:
         (
             8,
             lines(
-                "health/events_received", "Events received", RATE, decimals=2, colors={"Touchpoints": BLUE, "Conversions": "#73BF69"}
+                "health/events_received",
+                "Events received",
+                RATE,
+                decimals=2,
+                colors={"Touchpoints": BLUE, "Conversions": "#73BF69"},
             ),
         ),
         (
             8,
-            lines("health/rows_written", "Rows of credits written", RATE, decimals=3, colors={"Credits": BLUE, "Deletions": "#F2495C"}),
+            lines(
+                "health/rows_written",
+                "Rows of credits written",
+                RATE,
+                decimals=3,
+                colors={"Credits": BLUE, "Deletions": "#F2495C"},
+            ),
         ),
         (
             8,
             lines(
                 "health/late_share",
-                "Late touches",
+                "Touches by lateness",
                 SHARE,
                 colors={"Over 5 minutes": YELLOW, "Over a day": "#F2495C"},
             ),
@@ -83,12 +87,28 @@ def build(roots: tuple[str, str]) -> Dashboard:
     board.row(
         9,
         (10, _lag()),
-        (14, lines("health/dead_letters_by_reason", "Dead letters by reason", SHORT, stacked=True, bars=True, by="reason", decimals=0)),
+        (
+            14,
+            lines(
+                "health/dead_letters_by_reason",
+                "Dead letters by reason",
+                SHORT,
+                stacked=True,
+                bars=True,
+                by="reason",
+                decimals=0,
+            ),
+        ),
     )
     board.row(9, (12, _replays()), (12, _conservation()))
     board.row(9, (10, _parts()), (14, _letters()))
     board.folded(measured.TITLE, 8, measured.variable(), *((6, panel) for panel in measured.panels()))
     return board.build()
+
+
+def _up_to(warn: float, bad: float) -> tuple[tuple[float | None, str], ...]:
+    """Green, then yellow, then red."""
+    return (None, GREEN), (warn, YELLOW), (bad, RED)
 
 
 def _of(*names: str) -> dict[str, str]:
@@ -104,7 +124,14 @@ def _lag() -> object:
             "topic": column("Topic"),
             "partition": column("Partition", width=80),
             "next_offset": column("Next offset", COUNT, width=100),
-            "lag": column("Behind", SECONDS, decimals=1, width=90, cell="color-text", steps_=((None, GREEN), (60, YELLOW), (300, RED))),
+            "lag": column(
+                "Behind",
+                SECONDS,
+                decimals=1,
+                width=90,
+                cell="color-text",
+                steps_=((None, GREEN), (60, YELLOW), (300, RED)),
+            ),
             "written": column("Written", "dateTimeAsIso", width=160),
         },
     )

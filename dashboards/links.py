@@ -1,4 +1,4 @@
-"""Where a click leads: to the explanation of a conversion in the web UI and the API, and to the same board narrowed down."""
+"""Where a click leads: the explanation of a conversion in the web UI and the API, or the same board narrowed down."""
 
 from __future__ import annotations
 

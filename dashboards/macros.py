@@ -113,10 +113,8 @@ def _chosen(name: str, selection: Selection) -> Chosen:
 
 def _last_macro(sql: str) -> tuple[int, str, int] | None:
     """Beginning, name and end of the name of the last one: arguments may hold macros, and those come first."""
-    found = None
-    for found in _MACRO.finditer(sql):
-        pass
-    return (found.start(), found[1], found.end()) if found else None
+    found = list(_MACRO.finditer(sql))
+    return (found[-1].start(), found[-1][1], found[-1].end()) if found else None
 
 
 def _arguments(sql: str, begin: int) -> tuple[list[str], int]:

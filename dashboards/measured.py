@@ -21,6 +21,10 @@ class Measure(NamedTuple):
     queries: tuple[tuple[str, str], ...]
 
 
+def _quantile(part: float, metric: str, by: str = "le") -> str:
+    return f"histogram_quantile({part}, sum by ({by}) (rate({metric}_bucket[$__rate_interval])))"
+
+
 MEASURES: Final = (
     Measure(
         "Consumer lag",
@@ -34,7 +38,7 @@ MEASURES: Final = (
         "s",
         tuple(
             (
-                f"histogram_quantile({q}, sum by (le) (rate(attribution_worker_event_age_seconds_bucket[$__rate_interval])))",
+                _quantile(q, "attribution_worker_event_age_seconds"),
                 name,
             )
             for q, name in ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"))
@@ -52,7 +56,7 @@ MEASURES: Final = (
         "s",
         tuple(
             (
-                f"histogram_quantile({q}, sum by (le) (rate(attribution_canary_visible_seconds_bucket[$__rate_interval])))",
+                _quantile(q, "attribution_canary_visible_seconds"),
                 name,
             )
             for q, name in ((0.5, "p50"), (0.99, "p99"))
@@ -64,7 +68,7 @@ MEASURES: Final = (
         "s",
         (
             (
-                "histogram_quantile(0.95, sum by (le, table) (rate(attribution_worker_insert_seconds_bucket[$__rate_interval])))",
+                _quantile(0.95, "attribution_worker_insert_seconds", "le, table"),
                 "{{table}}",
             ),
         ),

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from dashboards import links
 from dashboards.board import Board
-from dashboards.charts import BLUE, COUNT, MONEY, SHARE, SHORT, bars, column, grid, heat, kpi
+from dashboards.charts import BLUE, COUNT, MONEY, SHARE, SHORT, bars, kpi
+from dashboards.tables import column, grid, heat
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.models.dashboard import Dashboard

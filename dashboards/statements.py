@@ -1,4 +1,4 @@
-"""The SQL of panels, alerts and variables: one ``.sql`` file each under ``sql/``; its first lines, comments, describe it."""
+"""SQL of panels, alerts and variables, one ``.sql`` file each under ``sql/``; the comment at its top describes it."""
 
 from __future__ import annotations
 

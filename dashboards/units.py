@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-NOTHING: Final = "–"
+NOTHING: Final = "-"
 _SHORT: Final = ("", " K", " Mil", " Bil", " Tri")
 _BYTES: Final = (" B", " KiB", " MiB", " GiB", " TiB")
 _SPANS: Final = ((86_400.0, "day"), (3_600.0, "hour"), (60.0, "min"), (1.0, "s"), (0.001, "ms"))
@@ -29,18 +30,8 @@ def text(value: object, unit: str, decimals: int | None = None) -> str:
     number = float(value)  # type: ignore[arg-type]
     if unit.startswith("suffix:"):
         return _fixed(number, decimals, grouped=True) + unit.removeprefix("suffix:")
-    match unit:
-        case "percentunit":
-            return _fixed(number * 100, decimals, grouped=True) + "%"
-        case "short":
-            return _scaled(number, 1000, _SHORT, decimals)
-        case "bytes":
-            return _scaled(number, 1024, _BYTES, decimals)
-        case "s":
-            return _span(number, decimals)
-        case "locale":
-            return _fixed(number, decimals, grouped=True)
-    return _fixed(number, decimals, grouped=False)
+    write = _UNITS.get(unit)
+    return write(number, decimals) if write else _fixed(number, decimals, grouped=False)
 
 
 def _fixed(number: float, decimals: int | None, *, grouped: bool) -> str:
@@ -67,6 +58,15 @@ def _span(seconds: float, decimals: int | None) -> str:
     number = seconds / size
     written = _fixed(number, 0 if size == 0.001 and number >= 1 else decimals, grouped=False)
     return f"{written} {name}{'s' if name in {'day', 'hour', 'min'} and written != '1' else ''}"
+
+
+_UNITS: Final[Mapping[str, Callable[[float, int | None], str]]] = {
+    "percentunit": lambda number, decimals: _fixed(number * 100, decimals, grouped=True) + "%",
+    "short": lambda number, decimals: _scaled(number, 1000, _SHORT, decimals),
+    "bytes": lambda number, decimals: _scaled(number, 1024, _BYTES, decimals),
+    "locale": lambda number, decimals: _fixed(number, decimals, grouped=True),
+    "s": _span,
+}
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:

@@ -36,7 +36,7 @@ def number(panel: Mapping[str, Any], frame: Frame) -> str:
 
 def _change(values: Sequence[float], mode: str) -> str:
     if len(values) < 2 or not values[0]:
-        return '<div class="change">–</div>'
+        return '<div class="change">-</div>'
     change = values[-1] / values[0] - 1
     is_good = (change >= 0) != (mode == "inverted")
     arrow = "↑" if change >= 0 else "↓"
@@ -62,7 +62,8 @@ def table(panel: Mapping[str, Any], frame: Frame, selection: Selection) -> str:
         )
         body.append(f"<tr>{''.join(cells)}</tr>")
     size = "narrow" if len(fields) > _MANY_COLUMNS else ""
-    return f'<div class="scroll"><table class="{size}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+    whole = f'<table class="{size}"><thead><tr>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
+    return f'<div class="scroll">{whole}</div>'
 
 
 def _cell(
@@ -78,7 +79,9 @@ def _cell(
         low, high = field.get("min", 0), field.get("max", 1)
         part = max(0.0, min(1.0, (float(value) - low) / (high - low)))
         color = colors.named(field.fixed_color or "blue")
-        shown = f'<div class="gauge"><span><i style="width:{part:.1%};background:{color}"></i></span><b>{shown}</b></div>'
+        shown = (
+            f'<div class="gauge"><span><i style="width:{part:.1%};background:{color}"></i></span><b>{shown}</b></div>'
+        )
     if links := field.get("links"):
         address = _address(links[0]["url"], value, row, selection)
         shown = f'<a href="{escape(address)}" title="{escape(links[0]["title"])}">{shown}</a>'

@@ -74,8 +74,8 @@ def _panel(client: Any, panel: Mapping[str, Any], selection: Selection) -> tuple
     except (StoreError, MacroError) as error:
         inside = f'<div class="empty error">{escape(str(error))}</div>'
     html = (
-        f'<section class="panel {panel["type"]}" style="{style}"><h2 title="{escape(panel["description"])}">{title}</h2>'
-        f'<div class="inside">{inside}</div></section>'
+        f'<section class="panel" style="{style}">'
+        f'<h2 title="{escape(panel["description"])}">{title}</h2><div class="inside">{inside}</div></section>'
     )
     return html, figure
 
@@ -113,9 +113,7 @@ def _choice(choice: Choice) -> str:
     return _select(f"var-{choice.name}", choice.label, options, shown or [""], is_many=choice.is_many)
 
 
-def _select(
-    name: str, label: str, options: Sequence[tuple[str, str]], chosen: Sequence[str], *, is_many: bool
-) -> str:
+def _select(name: str, label: str, options: Sequence[tuple[str, str]], chosen: Sequence[str], *, is_many: bool) -> str:
     if is_many and len(chosen) > 1:
         options = [("", "All"), (chosen[0], " + ".join(chosen)), *options]
     listed = "".join(

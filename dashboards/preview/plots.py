@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
 from dashboards import units
@@ -163,7 +164,7 @@ def _bar_width(found: Mapping[str, Sequence[tuple[datetime, Any]]], span: tuple[
     """The smallest gap between two times; a lone bar is no wider than a fortieth of the panel."""
     times = sorted({at for points_ in found.values() for at, _ in points_})
     most = (span[1] - span[0]) / 24
-    return min((b - a for a, b in zip(times, times[1:], strict=False)), default=most) if len(times) > 10 else most / 2
+    return min((b - a for a, b in pairwise(times)), default=most) if len(times) > 10 else most / 2
 
 
 def _highest(found: Mapping[str, Sequence[tuple[Any, float | None]]], *, stacked: bool) -> float:

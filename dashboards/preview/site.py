@@ -1,4 +1,4 @@
-"""The pages of all dashboards: written into a folder, or served on this machine, each drawn anew when it is asked for."""
+"""The pages of all dashboards: written into a folder, or served on this machine, each drawn when it is asked for."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def load(folder: Path) -> Boards:
     """
     found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
     if not found:
-        raise PreviewError(f"{folder}: no dashboards; run `attribution dashboards build` or name their folder by --boards")
+        raise PreviewError(
+            f"{folder}: no dashboards; run `attribution dashboards build` or name their folder by --boards"
+        )
     order = ("executive", "channels", "models", "health")
     return sorted(found, key=lambda b: next((i for i, name in enumerate(order) if b["uid"].endswith(name)), 9))
 
@@ -44,7 +46,9 @@ def script() -> bytes:
     try:
         return (files("plotly") / "package_data" / PLOTLY).read_bytes()
     except ModuleNotFoundError:
-        raise PreviewError("plotly is not installed; install the extra: pip install 'realtime-attribution[ui]'") from None
+        raise PreviewError(
+            "plotly is not installed; install the extra: pip install 'realtime-attribution[ui]'"
+        ) from None
 
 
 def page(client: Any, boards: Boards, uid: str, query: Mapping[str, Sequence[str]], now: datetime) -> str:
@@ -76,7 +80,9 @@ def write(client: Any, boards: Boards, folder: Path, now: datetime, query: Mappi
     return paths
 
 
-def serve(connected: Callable[[], Any], boards: Boards, port: int, clock: Callable[[], datetime]) -> ThreadingHTTPServer:
+def serve(
+    connected: Callable[[], Any], boards: Boards, port: int, clock: Callable[[], datetime]
+) -> ThreadingHTTPServer:
     """A server of this machine's loopback address; the caller runs it. ``connected`` gives a client for a request."""
     plotly = script()
 
