@@ -39,6 +39,7 @@ MODULES: Final = (
     "customers",
     "tail",
     "bench",
+    "dashboards",
 )
 
 
