@@ -29,6 +29,10 @@ READS: Final[Mapping[str, tuple[type[BaseSettings], ...]]] = {
 }
 #: What files of secrets hold in tests: good for a password, a pepper and the rest alike.
 SECRET: Final = "a-secret-from-a-file-of-more-than-32-characters"  # noqa: S105 - of tests
+_ADDRESSES: Final = {
+    "ATTRIBUTION_ACCOUNTS_URL": "postgresql+psycopg://attribution:word@postgresql/accounts",
+    "ATTRIBUTION_API_RATE_STORAGE": "rediss://:word@redis:6379/0",
+}
 
 
 def variables_of(kind: type[BaseSettings]) -> dict[str, str]:
@@ -46,11 +50,13 @@ def variables_of(kind: type[BaseSettings]) -> dict[str, str]:
 
 
 def with_secrets(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """The environment of a program after it has taken its secrets from files, here all with the text ``SECRET``."""
-    file = folder / "secret"
-    file.write_text(f"{SECRET}\n", encoding="utf-8")
-    known = {f"{name}_FILE" for name in SECRETS}
-    mine = {name: str(file) if name in known else value for name, value in environment.items()}
+    """The environment of a program after it has taken its secrets from files: addresses, else the text ``SECRET``."""
+    mine = dict(environment)
+    for name in SECRETS:
+        if f"{name}_FILE" in mine:
+            file = folder / name
+            file.write_text(f"{_ADDRESSES.get(name, SECRET)}\n", encoding="utf-8")
+            mine[f"{name}_FILE"] = str(file)
     take_secrets(mine)
     return mine
 
