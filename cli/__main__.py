@@ -20,6 +20,7 @@ MODULES: Final = (
     "simulate",
     "calculate",
     "store",
+    "backup",
     "fx",
     "serve",
     "openapi",
