@@ -29,7 +29,10 @@ SIZES: Final = {
 }
 #: What RegisterTaskDefinition knows of a container, as far as it is used.
 FIELDS: Final = frozenset(
-    ["name", "image", "essential", "command", "user", "readonlyRootFilesystem", "linuxParameters", "environment", "secrets", "mountPoints", "logConfiguration", "stopTimeout", "healthCheck", "portMappings"]
+    {
+        *("name", "image", "essential", "command", "user", "readonlyRootFilesystem", "linuxParameters", "environment"),
+        *("secrets", "mountPoints", "logConfiguration", "stopTimeout", "healthCheck", "portMappings"),
+    }
 )
 COMPOSE = services(ROOT / "docker-compose.yml")
 
