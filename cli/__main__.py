@@ -15,14 +15,17 @@ MODULES: Final = (
     "demo",
     "stack",
     "worker",
+    "schemas",
     "dead_letters",
     "replay",
     "runs",
     "simulate",
+    "canary",
     "calculate",
     "store",
     "fx",
     "serve",
+    "ui",
     "openapi",
     "key",
     "user",
@@ -36,6 +39,7 @@ MODULES: Final = (
     "customers",
     "tail",
     "bench",
+    "dashboards",
 )
 
 
