@@ -69,14 +69,14 @@ def pod_of(resource: Resource) -> dict[str, Any]:
 
 
 def environment_of(container: dict[str, Any], resources: list[Resource]) -> dict[str, str]:
-    """The variables of a container: of its ConfigMaps, then its own; ``$(NAME)`` filled in. The pod's address is ours."""
+    """A container's variables: of ConfigMaps, then its own; ``$(NAME)`` filled in, the pod's address invented."""
     maps = {r["metadata"]["name"]: r["data"] for r in resources if r["kind"] == "ConfigMap"}
     found: dict[str, str] = {}
     for source in container.get("envFrom", ()):
         found |= maps[source["configMapRef"]["name"]]
     own: dict[str, str] = {}
     for entry in container.get("env", ()):
-        value = entry["value"] if "value" in entry else "10.1.2.3"
+        value = entry.get("value", "10.1.2.3")
         for name, known in own.items():
             value = value.replace(f"$({name})", known)
         own[entry["name"]] = value

@@ -42,11 +42,14 @@ def test_hadolint_has_nothing_to_say() -> None:
 
 
 def test_hadolint_finds_what_is_wrong() -> None:
-    assert "DL3007" in lint(DOCKERFILE.replace("FROM ${PYTHON_IMAGE} AS run", "FROM python:latest AS run")).stdout
+    assert (
+        "DL3007" in lint(DOCKERFILE.replace("FROM ${PYTHON_IMAGE} AS program", "FROM python:latest AS program")).stdout
+    )
 
 
 def test_the_image_is_no_root_and_stops_on_sigterm() -> None:
-    last = DOCKERFILE.rsplit("FROM ", 1)[1]
+    (last,) = (stage for stage in DOCKERFILE.split("\nFROM ") if stage.startswith("${PYTHON_IMAGE} AS program\n"))
+    assert DOCKERFILE.endswith("\nFROM program AS run\n"), "what is built when nobody says which"
     assert re.search(r"^USER 10001:10001$", last, re.MULTILINE)
     assert re.search(r"^STOPSIGNAL SIGTERM$", last, re.MULTILINE)
     assert re.search(r'^ENTRYPOINT \["attribution"\]$', last, re.MULTILINE)

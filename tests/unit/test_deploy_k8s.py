@@ -128,7 +128,7 @@ def test_secrets_are_files_that_are_mounted(stage: str) -> None:
         volumes = {v["name"]: v for v in pod.get("volumes", ())}
         for container in containers(resource):
             mounts = {m["mountPath"]: m for m in container.get("volumeMounts", ())}
-            files = {}
+            files: dict[str, str] = {}
             for path, mount in mounts.items():
                 if "secret" in volumes.get(mount["name"], {}):
                     secret = volumes[mount["name"]]["secret"]
