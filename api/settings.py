@@ -13,6 +13,7 @@ import limits
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.registry_log import USUAL_TOPIC
 from api.requests import MIN_DAYS
 from api.store import FX_MAX_AGE_DAYS
 from attribution.config import DEFAULT_MODELS
@@ -61,6 +62,7 @@ EXAMPLES: Final = {
     "ATTRIBUTION_DEFAULT_MODELS": "first_touch,last_touch,linear",
     "ATTRIBUTION_LOOKBACK_WINDOW_DAYS": "90",
     "ATTRIBUTION_HALF_LIFE_DAYS": "7",
+    "ATTRIBUTION_REGISTRY_TOPIC": "_schemas",
     "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092",
 }
 
@@ -142,6 +144,12 @@ class ApiSettings(BaseSettings):
     )
     kafka_bootstrap_servers: str = Field(
         default="127.0.0.1:9092", min_length=1, validation_alias=AliasChoices("KAFKA_BOOTSTRAP_SERVERS")
+    )
+
+    registry_topic: str = Field(
+        default=USUAL_TOPIC,
+        pattern="^[A-Za-z0-9._-]{1,200}$",
+        validation_alias=AliasChoices("ATTRIBUTION_REGISTRY_TOPIC"),
     )
 
     @field_validator(

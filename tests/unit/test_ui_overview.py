@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from api.testing import MemoryStore
 from ui_world import Visit, memory_world, texts, visiting
 
