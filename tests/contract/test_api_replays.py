@@ -172,7 +172,11 @@ async def test_over_http_a_what_if_is_begun_watched_cancelled_and_removed() -> N
         assert (await post("/half/cancel"))[1]["status"] == "cancelled"
         assert (await post("/half/cancel"))[0] == 409
         assert (await post("/nobody/cancel"))[0] == 404
-        asked_again: dict[str, Any] = {"name": "all", "models": ["position_based", "linear"], "from": "2026-03-01T00:00:00+01:00"}
+        asked_again: dict[str, Any] = {
+            "name": "all",
+            "models": ["position_based", "linear"],
+            "from": "2026-03-01T00:00:00+01:00",
+        }
         assert (await post(**asked_again))[0] == 202
         begun = world.replays.begun[-1]
         assert (begun.parameters, begun.since) == ({"models": ("u_shaped", "linear")}, "2026-03-01T00:00:00+01:00")

@@ -114,11 +114,11 @@ def ran(visit: AppTest) -> AppTest:
 
 
 @contextmanager
-def visiting(store: MemoryStore, **more: Any) -> Iterator[Visit]:
-    """A visitor of an API over this store; ``more``: further arguments of ``create_app``."""
-    app = create_app(_SETTINGS, store=store, now=now, **{"offsets": MemoryOffsets(), **more})
+def visiting(store: MemoryStore, *, key: str = "", **more: Any) -> Iterator[Visit]:
+    """A visitor of an API over this store, with a key if it asks for one; ``more``: arguments of ``create_app``."""
+    app = create_app(**{"settings": _SETTINGS, "store": store, "offsets": MemoryOffsets(), "now": now, **more})
     transport = AppTransport(app)
-    visit = Visit(transport)
+    visit = Visit(transport, key)
     former, session.new_client = session.new_client, visit.client
     st.cache_data.clear()
     st.cache_resource.clear()

@@ -11,6 +11,7 @@ from attribution_client.models.auth import KeyOut, UserOut, Who
 from ui import asking, session
 from ui.asking import ask
 from ui.filters import Filters
+from ui.parts.empty import nothing
 from ui.parts.failures import in_words
 from ui.parts.tables import table
 from ui.wording import NONE
@@ -31,6 +32,9 @@ def show(asked: Filters) -> None:
     who = session.signed_in()
     if said := st.session_state.pop(_SAID, ""):
         st.success(said, icon=":material/check:")
+    if who.actor == session.ANYBODY:
+        nothing("This API asks nobody who they are (--insecure-dev).", "attribution api", "So keys and users count.")
+        return
     keys, users = st.tabs(["Keys", "Users"])
     with keys:
         _made()
