@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from attribution_client import AttributionError, Client
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from attribution_client import AttributionError, Client
 
 COMMAND = [sys.executable, "-P", "-m", "cli"]
 CHROMIUM = "/usr/bin/chromium"
