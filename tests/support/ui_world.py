@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from api.app import create_app
+from api.front import Api
 from api.settings import ApiSettings
 from api.store import Meta
 from api.testing import MemoryOffsets, MemoryStore
@@ -102,6 +103,10 @@ class Visit:
             cache=Cache(),
         )
 
+    def as_key(self, key: str) -> Visit:
+        """Another visitor of the same server, with this key."""
+        return Visit(self._transport, key)
+
     def open(self, path: str, **query: str | list[str]) -> AppTest:
         """A page by its path, with parameters of the address; what went wrong inside it fails the test."""
         assert path in {page.path for page in PAGES}, f"no page {path}"
@@ -122,8 +127,14 @@ def ran(visit: AppTest) -> AppTest:
 
 @contextmanager
 def visiting(store: MemoryStore) -> Iterator[Visit]:
-    """A visitor of an API over this store."""
-    app = create_app(_SETTINGS, store=store, offsets=MemoryOffsets(), now=now)
+    """A visitor of an API over this store that asks nobody who they are."""
+    with visiting_app(create_app(_SETTINGS, store=store, offsets=MemoryOffsets(), now=now)) as visit:
+        yield visit
+
+
+@contextmanager
+def visiting_app(app: Api) -> Iterator[Visit]:
+    """A visitor of this API."""
     transport = AppTransport(app)
     visit = Visit(transport)
     former, session.new_client = session.new_client, visit.client
