@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
 
 from attribution_client import AttributionError, Client
 
@@ -187,6 +187,16 @@ class Visitor:
         """Another page by the menu."""
         self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=page, exact=True).click()
         self.page.get_by_role("heading", name=page, level=1).wait_for()
+        return self.settled()
+
+    def box(self, label: str) -> Locator:
+        """A choice by its label."""
+        return self.page.get_by_test_id("stSelectbox").filter(has=self.page.get_by_text(label, exact=True))
+
+    def pick(self, label: str, choice: str) -> Visitor:
+        """Choose something else there."""
+        self.box(label).get_by_role("combobox").click()
+        self.page.get_by_role("option", name=choice, exact=True).click()
         return self.settled()
 
     def settled(self) -> Visitor:
