@@ -6,6 +6,7 @@ import re
 import subprocess
 import threading
 from itertools import pairwise
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -20,6 +21,7 @@ from stream_app.readiness import WHY
 from telemetry.catalogue import COMMON, PROGRAMS, SERVED, all_metrics
 from telemetry.metric import WORK_S, Metric
 from telemetry.metrics import Metrics
+from telemetry.pages import with_tables
 from telemetry.worker_metrics import KINDS, STAGES, STATES, WORKER
 
 FORBIDDEN_LABELS = {"customer_id", "event_id", "order_id", "path", "user", "key", "query_id", "offset"}
@@ -142,3 +144,10 @@ def test_series_that_are_replaced_are_shown_no_more_and_a_failing_watch_costs_no
     assert {labels for name, labels in seen if name == "a_total"} == {frozenset({("x", "new")})}
     assert seen["b", frozenset()] == 3
     assert "could not be read" in caplog.text
+
+
+def test_the_page_has_the_tables_of_the_catalogue() -> None:
+    """Renew it by `python -m telemetry.pages`."""
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert page == with_tables(page)
+    assert all(f"| `{name}` |" in page for name in all_metrics())
