@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -121,11 +122,11 @@ def ran(visit: AppTest) -> AppTest:
 
 
 @contextmanager
-def visiting(store: MemoryStore) -> Iterator[Visit]:
-    """A visitor of an API over this store."""
-    app = create_app(_SETTINGS, store=store, offsets=MemoryOffsets(), now=now)
+def visiting(store: MemoryStore, *, key: str = "", **more: Any) -> Iterator[Visit]:
+    """A visitor of an API over this store, with a key if it asks for one; ``more``: arguments of ``create_app``."""
+    app = create_app(**{"settings": _SETTINGS, "store": store, "offsets": MemoryOffsets(), "now": now, **more})
     transport = AppTransport(app)
-    visit = Visit(transport)
+    visit = Visit(transport, key)
     former, session.new_client = session.new_client, visit.client
     st.cache_data.clear()
     st.cache_resource.clear()
