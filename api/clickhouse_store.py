@@ -16,6 +16,7 @@ from typing import Any, Final
 from api import report_days
 from api.clickhouse_analytics import ClickHouseAnalytics
 from api.clickhouse_funnel import ClickHouseFunnels
+from api.clickhouse_lift import ClickHouseLifts
 from api.clickhouse_live import ClickHouseLive
 from api.clickhouse_paths import ClickHousePaths
 from api.clickhouse_runs import ClickHouseRuns
@@ -48,7 +49,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-class ClickHouseStore(ClickHouseAnalytics, ClickHouseRuns, ClickHouseLive, ClickHousePaths, ClickHouseFunnels):
+class ClickHouseStore(
+    ClickHouseAnalytics, ClickHouseRuns, ClickHouseLive, ClickHousePaths, ClickHouseFunnels, ClickHouseLifts
+):
     """Reads the active run of one database."""
 
     def __init__(self, settings: ClickHouseSettings, metrics: ApiMetrics | None = None) -> None:

@@ -16,11 +16,16 @@ import anyio.to_thread
 from fastapi import Depends, Request
 
 from accounts.workspaces import DEFAULT
+from api.errors import Problem
+from api.letter_store import Letters
 from api.live_hub import LiveHub
 from api.live_store import Inserted, LiveRow, Position
 from api.offsets import OffsetReader
 from api.producer import EventProducer, OutRecord
 from api.reads import Joined, Kept
+from api.registry import Registry
+from api.registry_log import KafkaSchemaLog, SchemaLog
+from api.replay_store import Replays
 from api.run_store import GapCheck
 from api.settings import ApiSettings
 from api.store import Meta, Standing, State, Store, Unavailable
@@ -47,6 +52,9 @@ class Services:
         workspace: whose topics events go to.
         metrics: where events are counted.
         gap_check: what refuses a promotion that would leave a gap; None: nobody here can know.
+        schema_log: where the registry keeps schemas; Kafka of the settings when left out.
+        letters: the dead letters; None: this process does not read them.
+        replays: what computes runs anew; None: this process does not.
         now: the clock.
         monotonic: the clock of durations, seconds.
     """
@@ -62,12 +70,20 @@ class Services:
         workspace: str = "default",
         metrics: ApiMetrics | None = None,
         gap_check: GapCheck | None = None,
+        schema_log: SchemaLog | None = None,
+        letters: Letters | None = None,
+        replays: Replays | None = None,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
         self.producer, self.channel_rules, self._workspace = producer, channel_rules, workspace
         self.event_names = Names.of(settings.conversion_events, settings.touch_events)
-        self._gap_check, self.metrics = gap_check, metrics or ApiMetrics()
+        topic = topic_in(workspace, settings.registry_topic)
+        self.registry = Registry(
+            schema_log or KafkaSchemaLog(settings.kafka_bootstrap_servers, topic, timeout_s=settings.produce_timeout_s)
+        )
+        self._gap_check, self._letters, self._replays = gap_check, letters, replays
+        self.metrics = metrics or ApiMetrics()
         # their own threads: an intake waits for Kafka, and reads must not wait for it
         self._intake_threads = anyio.CapacityLimiter(settings.intake_threads)
         self.settings, self.store, self.offsets, self.now = settings, store, offsets, now
@@ -118,6 +134,36 @@ class Services:
     ) -> list[LiveRow]:
         """See ``LiveStore.inserted_rows``."""
         return await self.call(self.store.inserted_rows, run_id, stamps, from_us, after, limit)
+
+    @property
+    def letters(self) -> Letters:
+        """The dead letters.
+
+        Raises:
+            Unavailable: this process does not read them.
+        """
+        if self._letters is None:
+            raise Unavailable("kafka", "dead letters are not read by this process; use `attribution dlq`")
+        return self._letters
+
+    @property
+    def replays(self) -> Replays:
+        """What computes runs anew.
+
+        Raises:
+            Problem: 409, this process does not.
+        """
+        if self._replays is None:
+            raise Problem(409, "No runs are computed here (ATTRIBUTION_API_REPLAY_DIR); use `attribution replay`.")
+        return self._replays
+
+    def close(self) -> None:
+        """Stop replays, and give back the connections. Blocks."""
+        if self._replays is not None:
+            self._replays.close()
+        self.offsets.close()
+        self.registry.close()
+        self.store.close()
 
     def refuse_gap(self, active: Run, run: Run) -> None:
         """See ``run_store.GapCheck``. Blocks.

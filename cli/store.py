@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -68,6 +69,9 @@ def rollups(
     ] = 5.0,
     once: Annotated[bool, typer.Option("--once", help="Build what is dirty now, then end.")] = False,
     metrics_port: MetricsPort = None,
+    alive: Annotated[
+        Path | None, typer.Option("--alive", help="Renew this file with every look, for a check of liveness.")
+    ] = None,
 ) -> None:
     """Recomputes the daily sums where credits changed: at once, but for a bounded share of the time."""
     import signal
@@ -87,6 +91,11 @@ def rollups(
         meter.refused()
         announce(f"waiting: {error}", level=logging.WARNING)
 
+    def wait(seconds: float) -> bool:
+        if alive is not None:
+            alive.touch()
+        return stop.wait(seconds)
+
     try:
         client = connect(settings)
         try:
@@ -100,7 +109,7 @@ def rollups(
                 if telemetry.metrics_port:
                     meter.look_on(lambda: connect(settings), trouble)
                 roller.run_forever(
-                    wait=stop.wait,
+                    wait=wait,
                     share=share,
                     look_s=every,
                     full_every_s=full_every,

@@ -110,7 +110,8 @@ def create(
     ] = None,
     replication: Annotated[int, typer.Option(help="Replication factor.")] = 1,
 ) -> None:
-    """Create the topics that are missing, with the configuration of schemas/topics."""
+    """Create the topics that are missing, with the configuration of schemas/topics, and register the schemas."""
+    from cli.schemas import publish
     from stream_app.settings import WorkerSettings
     from stream_app.topics import TopicError, create_topics
 
@@ -123,3 +124,5 @@ def create(
         fail(str(error), 1)
     for name, is_new in created.items():
         print(f"{name}: {'created' if is_new else 'exists'}")
+    found = publish()
+    print(f"schemas: not registered: {found}" if isinstance(found, str) else f"schemas: {len(found)} are registered")

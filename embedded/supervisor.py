@@ -53,7 +53,7 @@ class StackError(RuntimeError):
 class StackOptions:
     """Where and how large. A port of 0 is the product's usual one, or the next that is free.
 
-    ``metrics_port`` is the roller's; each worker takes the next one.
+    ``metrics_port`` is the roller's; each worker takes the next one. ``ui``: the API's process serves the web UI, too.
     """
 
     data_dir: Path
@@ -63,6 +63,7 @@ class StackOptions:
     metrics_port: int = 0
     workers: int = 1
     database: str = "attribution"
+    ui: bool = False
 
 
 class Part:
@@ -283,7 +284,9 @@ class Supervisor:
             for name in ("ready.json", "status.json"):
                 (folder / name).unlink(missing_ok=True)
             workers.append(self._worker(index, folder))
-        api = self._program("api", ("api",), {}, lambda: pings(self.api_port, "/health"))
+        words = ("api", "--ui") if self.options.ui else ("api",)
+        replays = {"ATTRIBUTION_API_REPLAY_DIR": str(self.options.data_dir.resolve())}
+        api = self._program("api", words, replays, lambda: pings(self.api_port, "/health"))
         for part in (*workers, api):
             part.start()
         self._wait_for_partitions(workers)

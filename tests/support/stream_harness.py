@@ -36,6 +36,7 @@ class Sent(NamedTuple):
     kind: str
     key: bytes | None
     value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Credit(NamedTuple):
@@ -87,8 +88,8 @@ class Stream:
             }
         )
         count = 0
-        for count, (kind, key, value) in enumerate(records, 1):
-            producer.produce(self.topics[kind], value, key)
+        for count, (kind, key, value, headers) in enumerate(records, 1):
+            producer.produce(self.topics[kind], value, key, headers=list(headers) or None)
             if count % 5_000 == 0:
                 producer.poll(0)
         assert producer.flush(60) == 0, "records were not acknowledged"
