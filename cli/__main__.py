@@ -23,6 +23,7 @@ MODULES: Final = (
     "canary",
     "calculate",
     "store",
+    "backup",
     "fx",
     "serve",
     "ui",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, Self, TypeAlias
 
 from clickhouse import migrate, queries
 from clickhouse.client import connect
@@ -26,16 +26,7 @@ if TYPE_CHECKING:
 _TIMEOUT_S: Final = 24 * 3600
 #: Tables that say how far programs are. A database with rows in no other one holds nothing that could be lost.
 BOOKKEEPING: Final = frozenset(
-    {
-        "active_run",
-        "dirty_days",
-        "progress",
-        "rollup_days",
-        "rollup_passes",
-        "rollup_state",
-        "runs",
-        "schema_migrations",
-    }
+    {"active_run", "dirty_days", "rollup_pass", "rollup_state", "runs", "schema_migrations", "worker_progress"}
 )
 
 
@@ -63,7 +54,7 @@ class Backups:
         self._settings = settings.model_copy(update={"send_receive_timeout_s": _TIMEOUT_S})
         self._client: Client = connect(self._settings, use_database=False)
 
-    def __enter__(self) -> Backups:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -94,6 +85,15 @@ class Backups:
     def restore(self, name: str, source: str, target: str) -> None:
         """Bring a copy of ``source`` back as ``target``, which must not be there."""
         self._run("backup_restore", {"source_database": source, "target_database": target, "backup_name": name})
+
+    def forget_locks(self) -> None:
+        """Free what somebody held in the database of the settings when it was copied."""
+        client = connect(self._settings)
+        try:
+            for row in queries.run(client, "backup_locks", database=self._settings.database):
+                queries.execute(client, "lock_drop", lock=row["name"])
+        finally:
+            client.close()
 
     def drop(self, database: str) -> None:
         """Remove a database, if it is there."""

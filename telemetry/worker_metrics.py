@@ -95,7 +95,11 @@ WORKER: Final[dict[WorkerMetric, Metric]] = {
         "counter", ("topic", "reason"), "records", "Records written to the dead-letter topic, by where they came from."
     ),
     "attribution_worker_dropped_total": Metric(
-        "counter", ("reason",), "records", "Records left out on purpose: of erased customers, returns from a payment."
+        "counter",
+        ("reason",),
+        "records",
+        "Records left out on purpose: of erased customers, returns from a payment.",
+        series=(("erased",), ("excluded_referrer",)),
     ),
     "attribution_worker_event_age_seconds": Metric(
         "histogram",

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from functools import partial
 from importlib.resources import files
 from itertools import cycle
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 import pytest
@@ -65,8 +65,9 @@ class World(NamedTuple):
 
     def client(self, role: str) -> SchemaRegistryClient:
         key = self.api.key if role == "admin" else self.api.new_key(role)
-        made = SchemaRegistryClient({"url": f"{self.api.url}/registry", "basic.auth.user.info": f"{key}:"})
-        return self.clients.enter_context(made)
+        made: Any = SchemaRegistryClient({"url": f"{self.api.url}/registry", "basic.auth.user.info": f"{key}:"})
+        found: SchemaRegistryClient = self.clients.enter_context(made)
+        return found
 
     def command(self, *words: str) -> str:
         done = subprocess.run(
@@ -94,7 +95,8 @@ def world(kafka_bootstrap: str, clickhouse_url: str, tmp_path_factory: pytest.Te
 
 
 def serializer(client: SchemaRegistryClient, schema: str, **conf: Any) -> AvroSerializer:
-    return AvroSerializer(client, schema, conf=conf)
+    made: Any = AvroSerializer(client, schema, conf=conf)
+    return cast(AvroSerializer, made)
 
 
 def ours(kind: Any) -> str:
@@ -119,7 +121,7 @@ def spelled(world: World, client: SchemaRegistryClient, data: Input) -> list[Sen
         if event is None or turn == 0:
             sent.append(Sent(record.kind, record.key, record.value))
             continue
-        headers: list[tuple[str, bytes]] = []
+        headers: list[tuple[str, Any]] = []
         context = SerializationContext(world.stream.topics[record.kind], MessageField.VALUE, headers)
         fields = wire_fields(event)
         if turn == 3 and record.kind == "touchpoint" and "channel" in fields:

@@ -17,30 +17,11 @@ ROOT = Path(__file__).parents[2]
 SHELL = frozenset({"sh", "bash", "shell", "console"})
 #: First words by which an unlabelled block is known to hold commands.
 COMMANDS = frozenset(
-    [
-        "attribution",
-        "make",
-        "curl",
-        "export",
-        "python",
-        "python3",
-        "pip",
-        "npm",
-        "pytest",
-        "docker",
-        "docker-compose",
-        "kubectl",
-        "kustomize",
-        "helm",
-        "promtool",
-        "uv",
-        "git",
-        "sudo",
-        "aws",
-        ".venv/bin/attribution",
-        ".venv/bin/python",
-        ".venv/bin/pytest",
-    ]
+    re.findall(
+        r"[^ ]+",
+        "attribution make curl export python python3 pip npm pytest docker kubectl helm promtool uv git aws "
+        ".venv/bin/attribution .venv/bin/python .venv/bin/pytest",
+    )
 )
 
 _FENCE = re.compile(
