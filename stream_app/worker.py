@@ -148,6 +148,7 @@ def run_worker(
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)  # epochs make many short-lived tuples; cycles are rare here
     worker = StreamWorker(app, quiet=True, redirect_stdouts=False)
+    worker.spinner = None  # it writes to stdout, which holds nothing but what is meant for it
     worker.begin_stop = supervision.begin_stop
     supervision.start()
     try:

@@ -2,8 +2,8 @@
 
 The channels of the product's rules have a place of their own in the palette; any other name is given one by a digest of
 its letters. Two channels may so share a colour: a chart never says by colour alone what it does not also say in text.
-Palette: Okabe and Ito (2008), "Color Universal Design", widened by three of Paul Tol's "muted" scheme; without their
-black and yellow, which vanish on one of the two themes.
+Palette: Okabe and Ito (2008), "Color Universal Design", without black and yellow, which vanish on one of the themes;
+olive and purple of Paul Tol's "muted" scheme; and two that lie far from all of these for every kind of eye.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ PALETTE: Final = (
     "#d55e00",  # vermilion
     "#999933",  # olive
     "#aa4499",  # purple
-    "#44aa99",  # teal
-    "#88716a",  # brown
+    "#c81e46",  # crimson
+    "#6a4df5",  # violet
 )
 GREY: Final = "#8a93a0"
 _PLACES: Final = (

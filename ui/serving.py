@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 import streamlit as st
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, RedirectResponse
-from starlette.routing import Route
+from starlette.routing import Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from ui import signin
@@ -27,7 +27,7 @@ from ui.pages import PAGES
 from ui.session import COOKIE
 
 _SCRIPT: Final = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
-_OURS: Final = ("/signin", "/_stcore", "/static", "/media", "/component", "/favicon.png")
+_OURS: Final = ("/_stcore", "/static", "/media", "/component", "/favicon.png")
 _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -50,14 +50,12 @@ class Ui:
     def __init__(self, hosts: tuple[str, ...] = ()) -> None:
         self._hosts = frozenset(host.lower() for host in hosts)
         script = Path(__file__).with_name("main.py")
-        self._streamlit = st.App(
-            script, routes=[Route("/signin", signin.form), Route("/signin", signin.submit, methods=["POST"])]
-        )
-        self._life = self._streamlit.lifespan()
+        self._streamlit = st.App(script)
+        self._door = Router([Route("/signin", signin.form), Route("/signin", signin.submit, methods=["POST"])])
 
     def lifespan(self) -> AbstractAsyncContextManager[None]:
         """Runs Streamlit's machinery; enter it before the first request."""
-        return self._life(None)
+        return self._streamlit.lifespan()(None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, or the life of the server that runs this application alone."""
@@ -70,6 +68,9 @@ class Ui:
             if scope["type"] == "http":
                 await PlainTextResponse("This host is not served here.", 400)(scope, receive, send)
             return  # a websocket that is not accepted is refused with 403
+        if path == "/signin" and scope["type"] == "http":
+            await self._door(scope, receive, _with_headers(send, _policy(b"")))
+            return
         is_page = scope["type"] == "http" and scope["method"] == "GET" and not path.startswith(_OURS)
         if is_page and COOKIE not in SimpleCookie(headers.get("cookie", "")):
             here = path.lstrip("/") + (f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else "")

@@ -16,12 +16,12 @@ import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from attribution_client import AttributionError, Client, NotSignedIn, Problem, Retries
-from ui.session import COOKIE, NOBODY, api_url
+from attribution_client import AttributionError, NotSignedIn, Problem
+from ui import session
+from ui.session import COOKIE, NOBODY
 
 _LIMIT: Final = 10_000
 _WRONG: Final = "User, password or key are wrong."
-_PATIENCE: Final = Retries(attempts=2, longest_wait_s=1)
 
 
 async def form(request: Request) -> Response:
@@ -59,7 +59,7 @@ async def submit(request: Request) -> Response:
 
 
 def _asks_nobody() -> bool:
-    with Client(api_url(), "", retries=_PATIENCE) as client:
+    with session.new_client(session.api_url(), session.Credential()) as client:
         try:
             client.who()
         except NotSignedIn:
@@ -69,7 +69,7 @@ def _asks_nobody() -> bool:
 
 def _open(sent: dict[str, str]) -> tuple[str, int]:
     """Text of a session, and the seconds it lasts."""
-    with Client(api_url(), "", retries=_PATIENCE) as client:
+    with session.new_client(session.api_url(), session.Credential()) as client:
         if sent.get("key"):
             client.login(key=sent["key"])
         else:

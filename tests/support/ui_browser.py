@@ -95,7 +95,7 @@ def ui_stack(folder: Path) -> Iterator[UiStack]:
 
 
 def _wait_ready(up: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while "\nready" not in log.read_text():
         if up.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(log.read_text())
@@ -130,7 +130,7 @@ def _send_ada(client: Client) -> None:
 
 
 def _wait_processed(client: Client) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while True:
         try:
             if client.data_status().total_lag == 0 and client.channel_performance().meta.as_of is not None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -19,14 +21,16 @@ from api.app import create_app
 from api.settings import ApiSettings
 from api.store import Meta
 from api.testing import MemoryOffsets, MemoryStore
+from api.testing_runs import LIVE
 from app_transport import AppTransport
 from attribution.batch import attribute_all
-from attribution.config import AttributionConfig
+from attribution.config import DAY_US, AttributionConfig
 from attribution.conversions import own_key
 from attribution_client import Cache, Client, Retries
 from loadgen.config import PopulationConfig
 from loadgen.population import Population
-from schemas.events import ConversionWireEvent, SpendEvent, TouchpointEvent
+from loadgen.spend import SpendLedger
+from schemas.events import ConversionWireEvent, TouchpointEvent
 from stream_app.grouping import to_conversion_event, to_touch
 from ui import session
 from ui.pages import PAGES
@@ -58,7 +62,12 @@ def memory_world(events: int = 1_500, seed: int = 11) -> MemoryStore:
     sold = [e for e in found if isinstance(e, ConversionWireEvent)]
     store.add_touchpoints(touches)
     store.add_conversions(sold)
-    store.add_spend(e for e in found if isinstance(e, SpendEvent))
+    ledger = SpendLedger("t")
+    for e in touches:
+        if e.cost_micros and e.channel:
+            ledger.add(e.occurred_at_us // DAY_US, e.channel, e.campaign or "", e.cost_micros)
+    store.add_spend(ledger.report())
+    store.run_list.entries = [replace(LIVE, models=MODELS)]
     owners = {own_key(to_conversion_event(e)): e.customer_id for e in sold if not e.adjusts}
     credited = attribute_all(
         [(e.customer_id, to_touch(e)) for e in touches],
@@ -94,7 +103,7 @@ class Visit:
             cache=Cache(),
         )
 
-    def open(self, path: str, **query: str) -> AppTest:
+    def open(self, path: str, **query: str | list[str]) -> AppTest:
         """A page by its path, with parameters of the address; what went wrong inside it fails the test."""
         assert path in {page.path for page in PAGES}, f"no page {path}"
         visit = AppTest.from_file(MAIN, default_timeout=30)
@@ -113,11 +122,11 @@ def ran(visit: AppTest) -> AppTest:
 
 
 @contextmanager
-def visiting(store: MemoryStore) -> Iterator[Visit]:
-    """A visitor of an API over this store."""
-    app = create_app(_SETTINGS, store=store, offsets=MemoryOffsets(), now=now)
+def visiting(store: MemoryStore, *, key: str = "", **more: Any) -> Iterator[Visit]:
+    """A visitor of an API over this store, with a key if it asks for one; ``more``: arguments of ``create_app``."""
+    app = create_app(**{"settings": _SETTINGS, "store": store, "offsets": MemoryOffsets(), "now": now, **more})
     transport = AppTransport(app)
-    visit = Visit(transport)
+    visit = Visit(transport, key)
     former, session.new_client = session.new_client, visit.client
     st.cache_data.clear()
     st.cache_resource.clear()
@@ -141,6 +150,7 @@ def texts(visit: AppTest) -> str:
         "error",
         "warning",
         "info",
+        "success",
         "code",
         "badge",
     )

@@ -131,7 +131,9 @@ def test_alert_rules_ask_the_provisioned_source_and_lead_to_a_panel() -> None:
         assert rule["annotations"]["summary"]
         page, anchor = rule["annotations"]["runbook_url"].split("#")
         assert page == "${ATTRIBUTION_DOCS_URL}/dashboards.html"
-        assert anchor in {heading.lower().replace(" ", "-") for heading in re.findall(r"^### (.+)$", GUIDE, re.M)}
+        assert anchor in {
+            heading.lower().replace(" ", "-") for heading in re.findall(r"^### (.+)$", GUIDE, re.MULTILINE)
+        }
     assert {rule["uid"]: rule["noDataState"] for rule in rules}["attribution-canary"] == "Alerting"
 
 

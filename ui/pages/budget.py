@@ -92,8 +92,15 @@ def _choices() -> dict[str, Any]:
 
 
 def _said(plan: BudgetPlan) -> None:
-    for warning in plan.warnings:
-        st.warning(f"{warning[:1].upper()}{warning[1:]}.".replace("..", "."), icon=":material/warning:")
+    assumed = [c.channel for c in plan.channels if c.is_assumed]
+    said = [w for w in plan.warnings if w not in {f"{channel}: its elasticity is assumed" for channel in assumed}]
+    if assumed:
+        said.append(
+            f"The curves of {', '.join(assumed)} are assumed: it takes eight {plan.interval}s in which the spend of a "
+            "channel has moved by a tenth to see one. A longer period above may help"
+        )
+    if said:
+        st.warning("\n\n".join(f"{w[:1].upper()}{w[1:]}." for w in said), icon=":material/warning:")
     if plan.left_out:
         st.caption(f"Left out, for want of spend or credit: {', '.join(plan.left_out)}.")
     with st.expander("What this takes for granted", icon=":material/balance:"):
@@ -210,13 +217,14 @@ def _curves(plan: BudgetPlan) -> None:
             )
         )
     assumed = sum(c.is_assumed for c in plan.channels)
-    figure.update_xaxes(title=f"Spend of one {plan.interval}, {plan.meta.currency}")
-    figure.update_yaxes(title=f"Revenue, {plan.meta.currency}")
+    figure.update_xaxes(type="log", title=f"Spend of one {plan.interval}, {plan.meta.currency}")
+    figure.update_yaxes(type="log", title=f"Revenue, {plan.meta.currency}")
     share = percent(assumed / len(plan.channels), 0)
     chart(
         figure,
         name="curves",
-        said=f"What a channel brings by its spend: the circle is now, the diamond the plan. Dotted curves are assumed, "
+        said=f"What a channel brings by its spend, on logarithmic scales: the circle is now, the diamond "
+        "the plan. Dotted curves are assumed, "
         f"not seen: {assumed} of {len(plan.channels)}, {share}.",
         height=420,
     )

@@ -20,8 +20,9 @@ from ui.wording import UNATTRIBUTED, percent
 
 _CALL: Final = "GET /api/v1/analytics/conversion-funnel"
 _TOUCH_TYPES: Final = ("visit", "click", "impression", "email_open", "email_click", "call", "offline")
-_FEWEST, _MOST = 2, 8
+_MOST: Final = 8
 _USUAL_DAYS: Final = 30
+_USUAL_STEPS: Final = ("any", "conversion:purchase")
 
 
 def show(asked: Filters) -> None:
@@ -30,6 +31,7 @@ def show(asked: Filters) -> None:
         steps = st.multiselect(
             "Steps, in order",
             _known(asked),
+            default=_USUAL_STEPS,
             format_func=step_name,
             key="step",
             bind="query-params",
@@ -37,7 +39,7 @@ def show(asked: Filters) -> None:
             accept_new_options=True,
             placeholder="Any touch, then what the data have, up to the purchase",
             help="2 to 8 of: `any`, `touch:<channel>`, `touch_type:<type>`, `conversion:<type>`. Type what is not "
-            "listed.",
+            "listed. None: any touch, then what the data have, up to the purchase.",
             width=560,
         )
         days = st.number_input(
@@ -108,13 +110,14 @@ def _words(found: ConversionFunnel) -> None:
 def _funnel(found: ConversionFunnel) -> None:
     figure = Figure(
         Funnel(
-            y=[f"{s.number}. {step_name(s.step)}" for s in found.steps],
+            y=[
+                f"{s.number}. {step_name(s.step)}<br>{s.customers:,}, {percent(s.rate_from_first)}" for s in found.steps
+            ],
             x=[s.customers for s in found.steps],
-            text=[f"{s.customers:,}, {percent(s.rate_from_first)}" for s in found.steps],
-            textinfo="text",
+            textinfo="none",
             marker={"color": PALETTE[0]},
             connector={"line": {"width": 0}},
-            hovertemplate="%{y}: %{text} of those who began<extra></extra>",
+            hovertemplate="%{y} of those who began<extra></extra>",
         )
     )
     chart(

@@ -11,6 +11,7 @@ from attribution_client.models.auth import KeyOut, UserOut, Who
 from ui import asking, session
 from ui.asking import ask
 from ui.filters import Filters
+from ui.parts.empty import nothing
 from ui.parts.failures import in_words
 from ui.parts.tables import table
 from ui.wording import NONE
@@ -31,6 +32,9 @@ def show(asked: Filters) -> None:
     who = session.signed_in()
     if said := st.session_state.pop(_SAID, ""):
         st.success(said, icon=":material/check:")
+    if who.actor == session.ANYBODY:
+        nothing("This API asks nobody who they are (--insecure-dev).", "attribution api", "So keys and users count.")
+        return
     keys, users = st.tabs(["Keys", "Users"])
     with keys:
         _made()
@@ -82,7 +86,7 @@ def _keys(who: Who) -> None:
             for k in reversed(found)
         ],
         name="keys",
-        said=f"{len(found)} keys of the workspace {who.workspace}, the newest first. Their texts are kept nowhere.",
+        said=f"Keys of the workspace {who.workspace}, the newest first. Their texts are kept nowhere.",
     )
     _revoke([k for k in reversed(found) if k.revoked_at is None and who.actor != f"key:{k.id}"])
 
@@ -148,7 +152,7 @@ def _users(who: Who) -> None:
             for u in found
         ],
         name="users",
-        said=f"{len(found)} users of the workspace {who.workspace}.",
+        said=f"Users of the workspace {who.workspace}.",
     )
     others = {u.name: u for u in found if who.actor != f"user:{u.name}"}
     if others:

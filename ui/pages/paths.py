@@ -11,7 +11,7 @@ from attribution_client.models.paths import AssistsReport, PathLengthReport, Pat
 from ui.asking import ask_all
 from ui.colours import GREY, PALETTE, channel_colour
 from ui.filters import Filters
-from ui.flows import CONVERSION, STEPS, Flow, Place, flows
+from ui.flows import CONVERSION, LATER, OTHER, STEPS, Flow, Place, flows
 from ui.parts import computed, freshness, notes
 from ui.parts.charts import chart
 from ui.parts.empty import nothing
@@ -162,14 +162,15 @@ def _heights(places: list[Place], found: list[Flow]) -> list[float]:
     above: dict[int, float] = {}
     heights = {}
     for place in sorted(places, key=lambda p: (p.step, -size[p], p.name)):
-        own = size[place] / total * 0.8 + 0.02
-        heights[place] = min(0.98, 0.02 + above.get(place.step, 0.0) + own / 2)
+        own = size[place] / total * 0.66 + 0.026
+        heights[place] = min(0.98, 0.01 + above.get(place.step, 0.0) + own / 2)
         above[place.step] = above.get(place.step, 0.0) + own
     return [0.5 if place.name == CONVERSION else heights[place] for place in places]
 
 
 def _colour(place: Place) -> str:
-    return GREY if place.name == CONVERSION else channel_colour(place.name.partition(":")[0])
+    name = place.name.partition(":")[0]
+    return GREY if name in {CONVERSION, LATER, OTHER} else channel_colour(name)
 
 
 def _table(top: TopPathsReport) -> None:

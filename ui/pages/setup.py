@@ -62,6 +62,9 @@ def _key() -> None:
             icon=":material/key:",
         )
         return
+    if session.signed_in().actor == session.ANYBODY:
+        st.info("This API asks nobody for a key (`--insecure-dev`): any text in its place will do.")
+        return
     if "manage" not in session.signed_in().scopes:
         st.info(f"Put a write key in the place of {NO_KEY}: an administrator makes one, role ingestor.")
         return

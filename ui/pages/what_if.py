@@ -201,6 +201,8 @@ def _difference(found: RunDifference, active: RunEntry, run: RunEntry, currency:
     rows = [row for row in found.channels if row.currency == currency]
     total_a, total_b = sum(r.value_a for r in rows), sum(r.value_b for r in rows)
     moved = sum(abs(r.value_a / total_a - r.value_b / total_b) for r in rows) / 2 if total_a and total_b else None
+    if moved == 0:
+        st.info(f"Nothing moves under {model_name(found.model)}: the two give every channel the same.")
     up = max(rows, key=lambda r: r.value_b - r.value_a)
     down = min(rows, key=lambda r: r.value_b - r.value_a)
     with st.container(horizontal=True, key="tiles"):
@@ -211,6 +213,8 @@ def _difference(found: RunDifference, active: RunEntry, run: RunEntry, currency:
             border=True,
         )
         for label, row in ((f"Gains most: {up.channel}", up), (f"Loses most: {down.channel}", down)):
+            if row.value_a == row.value_b:
+                continue
             share = share_of_change(row.value_b, row.value_a)
             st.metric(
                 label,
