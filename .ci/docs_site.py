@@ -29,7 +29,7 @@ ELSEWHERE = {
 #: Made from the files beside it; a link to the folder leads to it.
 DECISIONS = "adr/index.md"
 #: Entries of ``nav`` that are left out while their page is not there.
-OPTIONAL = frozenset({"deployment.md", "dashboards.md", "metrics.md", "backup.md"})
+OPTIONAL = frozenset({"deployment.md", "backup.md"})
 
 _SITE = {source: page for page, source in ELSEWHERE.items()}
 _CODE = re.compile(r"^```.*?^```[^\n]*$|`[^`\n]*`", re.MULTILINE | re.DOTALL)

@@ -80,8 +80,11 @@ def pages() -> list[Path]:
 
 def blocks_of(path: Path) -> list[Block]:
     """The blocks of a page, in order."""
-    text = path.read_text(encoding="utf-8")
-    page = path.relative_to(ROOT).as_posix()
+    return blocks_in(path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix())
+
+
+def blocks_in(text: str, page: str) -> list[Block]:
+    """The blocks of a text, in order."""
     found = [(m.start(), m["language"], m["text"]) for m in _FENCE.finditer(text)]
     fenceless = _FENCE.sub(lambda m: re.sub(r"[^\n]", "\0", m[0]), text)
     indented = [m for m in _INDENTED.finditer(fenceless) if not _in_list(fenceless[: m.start()])]
