@@ -35,6 +35,4 @@ class WorkspaceServices:
     def close(self) -> None:
         """Close all of them. Blocks."""
         for services in self._made.values():
-            services.offsets.close()
-            services.registry.close()
-            services.store.close()
+            services.close()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+from cli.observed import MetricsPort, observed, serving
 
 if TYPE_CHECKING:
     from datetime import date
@@ -63,17 +68,34 @@ def rollups(
         float, typer.Option("--full-every", min=0, help="Seconds between two builds of older days and touch days.")
     ] = 5.0,
     once: Annotated[bool, typer.Option("--once", help="Build what is dirty now, then end.")] = False,
+    metrics_port: MetricsPort = None,
+    alive: Annotated[
+        Path | None, typer.Option("--alive", help="Renew this file with every look, for a check of liveness.")
+    ] = None,
 ) -> None:
     """Recomputes the daily sums where credits changed: at once, but for a bounded share of the time."""
     import signal
     import threading
 
+    from cli.rollups_meter import RollupsMeter
     from clickhouse.client import connect
     from clickhouse.errors import StoreError
     from clickhouse.rollups import Roller
+    from telemetry.logs import announce
 
+    telemetry = observed("rollups", metrics_port)
     settings = read_settings()
-    stop = threading.Event()
+    stop, meter = threading.Event(), RollupsMeter()
+
+    def trouble(error: StoreError) -> None:
+        meter.refused()
+        announce(f"waiting: {error}", level=logging.WARNING)
+
+    def wait(seconds: float) -> bool:
+        if alive is not None:
+            alive.touch()
+        return stop.wait(seconds)
+
     try:
         client = connect(settings)
         try:
@@ -83,14 +105,18 @@ def rollups(
                 return
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: stop.set())
-            roller.run_forever(
-                wait=stop.wait,
-                share=share,
-                look_s=every,
-                full_every_s=full_every,
-                on_pass=_report,
-                on_trouble=lambda error: typer.echo(f"waiting: {error}", err=True),
-            )
+            with serving(telemetry, meter.metrics):
+                if telemetry.metrics_port:
+                    meter.look_on(lambda: connect(settings), trouble)
+                roller.run_forever(
+                    wait=wait,
+                    share=share,
+                    look_s=every,
+                    full_every_s=full_every,
+                    on_pass=_report,
+                    on_trouble=trouble,
+                    on_cost=lambda built, seconds, is_full: meter.passed(built, seconds, is_full=is_full),
+                )
         finally:
             client.close()
     except StoreError as error:
@@ -98,11 +124,10 @@ def rollups(
 
 
 def _report(built: list[tuple[int, date]]) -> None:
-    if not built:
-        print("no day has changed")
-        return
+    from telemetry.logs import announce
+
     days = sorted(day for _, day in built)
-    print(f"built {len(built)} days, {days[0]} to {days[-1]}", flush=True)
+    announce(f"built {len(built)} days, {days[0]} to {days[-1]}" if built else "no day has changed", file=sys.stdout)
 
 
 @contextmanager
