@@ -30,7 +30,14 @@ def test_they_give_what_the_store_gives(engine: ClickHouseSettings) -> None:
     store = ClickHouseStore(engine)
     bases: tuple[Basis, ...] = ("conversion_day", "touch_day")
     for basis in bases:
-        asked = {"start": START, "end": END, "model": "linear", "currency": "USD", "conversion_type": "", "basis": basis}
+        asked = {
+            "start": START,
+            "end": END,
+            "model": "linear",
+            "currency": "USD",
+            "conversion_type": "",
+            "basis": basis,
+        }
         rows = client.query(sql("channels"), parameters=asked | {"max_age_days": 7}).result_rows
         wanted = store.channel_performance(START, END, "linear", "USD", basis=basis).rows
         assert {r[0]: (round(r[2] * 1e6), round(r[3] * 1e6)) for r in rows} == {
