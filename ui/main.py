@@ -39,7 +39,7 @@ def main() -> None:
     if not groups:
         session.nothing_allowed(who)
     links.remember(entries)
-    chosen = st.navigation(groups)
+    chosen = st.navigation(groups, expanded=True)
     session.corner(who)
     chosen.run()
 

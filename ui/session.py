@@ -22,6 +22,8 @@ from ui.parts.failures import tell
 COOKIE: Final = "attribution_ui"
 #: Value of the cookie where the API asks nobody who they are.
 NOBODY: Final = "-"
+#: Who everybody is there.
+ANYBODY: Final = "insecure-dev"
 _KEPT: Final = "credential"
 _PATIENCE: Final = Retries(attempts=2, longest_wait_s=1)
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -126,17 +127,18 @@ def ran(visit: AppTest) -> AppTest:
 
 
 @contextmanager
-def visiting(store: MemoryStore) -> Iterator[Visit]:
-    """A visitor of an API over this store that asks nobody who they are."""
-    with visiting_app(create_app(_SETTINGS, store=store, offsets=MemoryOffsets(), now=now)) as visit:
+def visiting(store: MemoryStore, *, key: str = "", **more: Any) -> Iterator[Visit]:
+    """A visitor of an API over this store, with a key if it asks for one; ``more``: arguments of ``create_app``."""
+    app = create_app(**{"settings": _SETTINGS, "store": store, "offsets": MemoryOffsets(), "now": now, **more})
+    with visiting_app(app, key=key) as visit:
         yield visit
 
 
 @contextmanager
-def visiting_app(app: Api) -> Iterator[Visit]:
-    """A visitor of this API."""
+def visiting_app(app: Api, *, key: str = "") -> Iterator[Visit]:
+    """A visitor of this API, with a key if it asks for one."""
     transport = AppTransport(app)
-    visit = Visit(transport)
+    visit = Visit(transport, key)
     former, session.new_client = session.new_client, visit.client
     st.cache_data.clear()
     st.cache_resource.clear()
