@@ -18,12 +18,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from attribution_client import AttributionError, Client
 
 COMMAND = [sys.executable, "-P", "-m", "cli"]
 CHROMIUM = "/usr/bin/chromium"
+expect.set_options(timeout=30_000)  # a busy machine is no defect
 _FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -158,7 +159,7 @@ class Visitor:
         self.stack = stack
         self.context: BrowserContext = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | context))
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(60_000)
         self.wrong: list[str] = []
         self.page.on("console", lambda m: self.wrong.append(f"console: {m.text}") if m.type == "error" else None)
         self.page.on("pageerror", lambda error: self.wrong.append(f"script: {error}"))
