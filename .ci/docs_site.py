@@ -29,10 +29,12 @@ ELSEWHERE = {
 #: Made from the files beside it; a link to the folder leads to it.
 DECISIONS = "adr/index.md"
 #: Entries of ``nav`` that are left out while their page is not there.
-OPTIONAL = frozenset({"deployment.md", "dashboards.md", "metrics.md", "backup.md"})
+OPTIONAL = frozenset({"deployment.md", "backup.md"})
 
 _SITE = {source: page for page, source in ELSEWHERE.items()}
 _CODE = re.compile(r"^```.*?^```[^\n]*$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+#: A block with text right behind it, which GitHub reads and the site's Markdown takes for one paragraph with a table.
+_TIGHT = re.compile(r"(^```.*?^``` *\n)(?=\S)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<=\]\()([^)\s#]+)")
 
 
@@ -78,7 +80,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         uri = target.removeprefix("docs/") if target.startswith("docs/") else _SITE.get(target, _published(target))
         return relpath(uri, Path(here).parent.as_posix()) if target and files.get_file_from_path(uri) else found[0]
 
-    return _outside_code(markdown, on_site)
+    return _outside_code(_TIGHT.sub(r"\1\n", markdown), on_site)
 
 
 def _published(target: str) -> str:

@@ -14,6 +14,7 @@ import logging
 import random
 import threading
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
@@ -204,9 +205,7 @@ class KafkaSchemaLog:
                     [NewTopic(self._topic, 1, -1, config=_TOPIC_CONFIG)], request_timeout=self._timeout_s
                 )
                 made[self._topic].result()
-            # those of the other registries are no consumer groups, which newer calls leave out
-            groups = admin.list_groups(_PEERS_GROUP, timeout=self._timeout_s) if self._topic == USUAL_TOPIC else []
-            if any(group.members for group in groups):
+            if self._topic == USUAL_TOPIC and self._has_peer(admin):
                 raise RegistryError(
                     Code.NOT_PERMITTED,
                     f"another registry writes to {self._topic} (group {_PEERS_GROUP}): register schemas there, or set "
@@ -215,3 +214,9 @@ class KafkaSchemaLog:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise Unavailable("kafka", error.args[0].str()) from error
+
+    def _has_peer(self, admin: Any) -> bool:
+        """Whether a registry of another make is at work; its members are no consumers, which newer calls leave out."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return any(group.members for group in admin.list_groups(_PEERS_GROUP, timeout=self._timeout_s))

@@ -24,7 +24,7 @@ class ManifestError(ValueError):
 class Manifest:
     """One backup. ``tables`` is ``{table: [rows, sum of hashes]}``, ``files`` ``{path: [bytes, sha256]}``.
 
-    ``positions`` is ``{group: [[topic, partition, offset, note], …]}``. ``has_data`` False: ClickHouse's part is on
+    ``positions`` is ``{group: [[topic, partition, offset], …]}``. ``has_data`` False: ClickHouse's part is on
     the server's disk ``backups`` alone.
     """
 
@@ -39,7 +39,7 @@ class Manifest:
     has_accounts: bool
     cluster: str
     tables: dict[str, tuple[int, int]]
-    positions: dict[str, list[tuple[str, int, int, str]]]
+    positions: dict[str, list[tuple[str, int, int]]]
     files: dict[str, tuple[int, str]] = field(default_factory=dict)
     format: int = FORMAT
 

@@ -33,7 +33,7 @@ class RollupsMeter:
         kind = "full" if is_full else "quick"
         self.metrics.add("attribution_rollups_passes_total", kind)
         self.metrics.observe("attribution_rollups_pass_seconds", seconds, kind)
-        self.metrics.add("attribution_rollups_days_total", by=len(built))
+        self.metrics.add("attribution_rollups_built_partitions_total", by=len(built))
 
     def refused(self) -> None:
         """A pass was not possible."""
@@ -49,7 +49,7 @@ class RollupsMeter:
         waits_s = 0.0
         if found.dirty_days:
             waits_s = max(0.0, now - found.as_of.timestamp()) if found.as_of else now
-        self.metrics.put("attribution_rollups_dirty_days", found.dirty_days)
+        self.metrics.put("attribution_rollups_dirty_partitions", found.dirty_days)
         self.metrics.put("attribution_rollups_oldest_dirty_seconds", waits_s)
         if with_sums:
             (row,) = queries.run(client, "rollups_conservation")

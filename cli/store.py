@@ -16,6 +16,7 @@ from cli.observed import MetricsPort, observed, serving
 if TYPE_CHECKING:
     from datetime import date
 
+    from clickhouse.migrate import Migration, State
     from clickhouse.settings import ClickHouseSettings
 
 
@@ -28,35 +29,54 @@ def register(app: typer.Typer) -> None:
 def migrate(
     action: Annotated[str, typer.Argument(help="apply, or status to look only.")] = "apply",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the statements, change nothing.")] = False,
+    cluster: Annotated[
+        str,
+        typer.Option(
+            envvar="CLICKHOUSE_CLUSTER",
+            help="Make replicated tables on every server of this cluster (docs/deployment.md). Default: on this one.",
+        ),
+    ] = "",
 ) -> None:
     """Brings the ClickHouse database to this version's tables and views."""
     from clickhouse import migrate as migrations
+    from clickhouse.cluster import check_cluster
     from clickhouse.errors import MigrationError, StoreError
 
     if action not in {"apply", "status"}:
         _fail(f"ACTION={action!r}: choose apply or status", 2)
     settings = read_settings()
     try:
+        if cluster:
+            check_cluster(cluster)
         if action == "status":
-            for state in migrations.status(settings):
-                applied = f"{state.applied_at:%Y-%m-%d %H:%M:%S} UTC" if state.applied_at else "pending"
-                print(f"{state.migration.version:04} {state.migration.name:<24} {applied}")
+            _show_states(migrations.status(settings))
             return
-        changed = migrations.migrate(settings, dry_run=dry_run)
-    except MigrationError as error:
+        changed = migrations.migrate(settings, dry_run=dry_run, cluster=cluster)
+        _show_changes(changed, cluster, dry_run=dry_run)
+    except (MigrationError, ValueError) as error:
         _fail(str(error), 2)
     except StoreError as error:
         _fail(str(error), 1)
-    for migration in changed:
-        print(f"{'would apply' if dry_run else 'applied'} {migration.version:04} {migration.name}")
-        if dry_run:
-            for step in migration.steps:
-                print(
-                    f"-- only if: {step.only_if}\n{step.statement};" if step.only_if else f"{step.statement};",
-                    end="\n\n",
-                )
     if not changed:
         print(f"database {settings.database} is up to date")
+
+
+def _show_states(states: list[State]) -> None:
+    for state in states:
+        applied = f"{state.applied_at:%Y-%m-%d %H:%M:%S} UTC" if state.applied_at else "pending"
+        print(f"{state.migration.version:04} {state.migration.name:<24} {applied}")
+
+
+def _show_changes(changed: list[Migration], cluster: str, *, dry_run: bool) -> None:
+    from clickhouse.cluster import spread
+
+    for migration in changed:
+        print(f"{'would apply' if dry_run else 'applied'} {migration.version:04} {migration.name}")
+        for step in migration.on(cluster) if dry_run else ():
+            guard = f"-- only if: {step.only_if}\n" if step.only_if else ""
+            print(f"{guard}{step.statement};", end="\n\n")
+    if dry_run and cluster and changed:
+        print("\n\n".join(f"{statement};" for statement in spread(cluster)))
 
 
 def rollups(

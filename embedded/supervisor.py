@@ -41,8 +41,8 @@ FAST_ENDS: Final = 2
 #: A worker ends itself after ATTRIBUTION_STOP_TIMEOUT_S, 30 as it comes; only then is it killed.
 _GRACE_S: Final = 35.0
 
-#: Exit codes of a part that a restart cannot mend: a worker after too many invalid records.
-STAYS_STOPPED: Final = frozenset({71})
+#: Exit codes of a part that a restart cannot mend: a worker after too many invalid records, or older than its state.
+STAYS_STOPPED: Final = frozenset({71, 78})
 
 
 class StackError(RuntimeError):

@@ -40,6 +40,7 @@ class AttributionApp(faust.App):
     on_not_ready: Callable[[], None]
     on_restoring: Callable[[dict[str, dict[str, Any]]], None]
     beat: Callable[[str], None]
+    fail_stop: Callable[[BaseException], None]
 
     @property
     def chunked(self) -> Consumer:
@@ -113,7 +114,7 @@ def create_app(
     app.on_ready = lambda _: None
     app.on_not_ready = lambda: None
     app.on_restoring = lambda _: None
-    app.beat = beat
+    app.beat, app.fail_stop = beat, fail_stop
     events = app.topic(*settings.source_topics, acks=False, maxsize=1, key_type=bytes, value_type=bytes)
     app.journeys = JourneyTable(
         app,

@@ -74,6 +74,22 @@ class Arrivals:
         return found
 
 
+def lag_of(place: Place, end: int, first_unread_ms: int | None, now_ms: int) -> Lag:
+    """Of one topic partition.
+
+    Args:
+        place: how far the worker is.
+        end: where the partition ends at the broker, as far as is known.
+        first_unread_ms: when the record behind those that were fetched came to the broker; None: not known.
+        now_ms: now.
+    """
+    records = max(end, place.read) - place.done
+    if records <= 0:
+        return Lag(0, 0.0)
+    oldest_ms = place.oldest_ms if place.read > place.done else first_unread_ms
+    return Lag(records, 0.0 if oldest_ms is None else max(0, now_ms - oldest_ms) / 1_000)
+
+
 class LagReader:
     """Ends of partitions, as of the last look, and the first records there that were not fetched. One thread at a time.
 
@@ -125,22 +141,17 @@ class LagReader:
 
     def lags(self, now_ms: int) -> dict[TP, Lag]:
         """Of all partitions that the worker has now."""
-        return {tp: self._lag(tp, place, now_ms) for tp, place in self._places().items()}
+        found = {}
+        for tp, place in self._places().items():
+            end = self._ends.get(tp, 0)
+            is_empty = end <= self._empty.get(tp, 0)
+            waiting = self._waiting.get(tp)
+            found[tp] = lag_of(place, 0 if is_empty else end, waiting[1] if waiting else None, now_ms)
+        return found
 
     def close(self) -> None:
         """Give back the connections."""
         self._reader.close()
-
-    def _lag(self, tp: TP, place: Place, now_ms: int) -> Lag:
-        end = self._ends.get(tp, 0)
-        if end <= self._empty.get(tp, 0):
-            end = 0
-        records = max(end, place.read) - place.done
-        if records <= 0:
-            return Lag(0, 0.0)
-        waiting = self._waiting.get(tp)
-        oldest_ms = place.oldest_ms if place.read > place.done else waiting[1] if waiting else None
-        return Lag(records, 0.0 if oldest_ms is None else max(0, now_ms - oldest_ms) / 1_000)
 
     def _search(self, tp: TP, start: int, end: int) -> None:
         """Look for the first record from ``start`` on."""

@@ -1,4 +1,7 @@
-"""Where a consumer group is, taken down for a backup and set again: offsets with the notes committed beside them.
+"""Where a consumer group is, taken down for a backup and set again.
+
+The notes that are committed beside offsets (``commit_notes``) are not kept, so limits on dead letters count anew: the
+client reads past the end of a note that is not ended by a zero byte.
 
 Raises ``TopicError`` when the broker does not answer, the group is at work, or positions are of another cluster.
 """
@@ -17,12 +20,11 @@ _QUIET: Final = 3
 
 
 class Position(NamedTuple):
-    """The next offset of a partition that a group reads, and its note (``commit_notes``)."""
+    """The next offset of a partition that a group reads."""
 
     topic: str
     partition: int
     offset: int
-    note: str
 
 
 def cluster_id(servers: str) -> str:
@@ -44,7 +46,7 @@ def positions(servers: str, group_id: str, topics: Sequence[str]) -> list[Positi
         raise TopicError(f"the positions of group {group_id} cannot be read: {exc.args[0].str()}") from exc
     finally:
         reader.close()
-    return [Position(tp.topic, tp.partition, tp.offset, tp.metadata or "") for tp in found if tp.offset >= 0]
+    return [Position(tp.topic, tp.partition, tp.offset) for tp in found if tp.offset >= 0]
 
 
 def set_positions(servers: str, group_id: str, wanted: Sequence[Position]) -> list[Position]:
@@ -70,8 +72,7 @@ def set_positions(servers: str, group_id: str, wanted: Sequence[Position]) -> li
             if position.offset < low:
                 gone.append(position)
         if wanted:
-            offsets = [TopicPartition(w.topic, w.partition, w.offset, metadata=w.note) for w in wanted]
-            reader.commit(offsets=offsets, asynchronous=False)
+            reader.commit(offsets=[TopicPartition(*position) for position in wanted], asynchronous=False)
     except KafkaException as exc:
         error: KafkaError = exc.args[0]
         if error.code() in (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS):
@@ -84,12 +85,16 @@ def set_positions(servers: str, group_id: str, wanted: Sequence[Position]) -> li
 
 def is_at_work(servers: str, group_id: str) -> bool:
     """Whether the group has members."""
+    admin = _admin(servers)  # its answers come while it lives
+    found = admin.describe_consumer_groups([group_id], request_timeout=TIMEOUT_S)[group_id]
     try:
-        return any(group.members for group in _admin(servers).list_groups(group_id, timeout=TIMEOUT_S))
+        return bool(found.result(TIMEOUT_S * 2).members)
     except KafkaException as exc:
-        if exc.args[0].code() == KafkaError._TIMED_OUT:  # noqa: SLF001  # a broker without any group yet
+        error: KafkaError = exc.args[0]
+        # a broker that has never had a group has nobody who coordinates them
+        if error.code() in (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE):
             return False
-        raise TopicError(f"the members of group {group_id} cannot be asked for: {exc.args[0].str()}") from exc
+        raise TopicError(f"the members of group {group_id} cannot be asked for: {error.str()}") from exc
 
 
 def _admin(servers: str) -> AdminClient:

@@ -24,6 +24,8 @@ from stream_app.suppression import PREFIX
 
 #: Not a customer id: none of those is written so. Holds the offset of the last changelog record applied.
 OFFSET_KEY = b"__faust\0offset__"
+#: No customer id either. Holds the newest format of journeys that may be here, see ``state_format``.
+FORMAT_KEY = b"\0format\0"
 
 _SIZES = ("total-sst-files-size", "cur-size-all-mem-tables")
 
@@ -102,10 +104,15 @@ class PartitionState:
         raw = self._db.get(OFFSET_KEY)
         return None if raw is None else int(raw)
 
+    def journey_format(self) -> int:
+        """The newest format that a worker of this partition may have written; 0 before any said so."""
+        raw = self._db.get(FORMAT_KEY)
+        return 0 if raw is None else int(raw)
+
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         """Every journey, in key order."""
         for key, value in cast(Iterable[tuple[bytes, bytes]], self._db.items()):
-            if key != OFFSET_KEY and not key.startswith(PREFIX):
+            if key not in {OFFSET_KEY, FORMAT_KEY} and not key.startswith(PREFIX):
                 yield key, value
 
     def purge(self, keys: Iterable[bytes]) -> None:

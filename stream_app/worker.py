@@ -14,6 +14,7 @@ from mode import get_logger
 
 from attribution._compiled import DESCRIPTION
 from attribution.fitted import NO_FITS
+from attribution.journey_bytes import UnknownJourneyFormatError
 from attribution.models.registry import resolve
 from clickhouse.client import connect
 from clickhouse.erasure import Eraser
@@ -22,7 +23,7 @@ from clickhouse.writer import Writer, with_backoff
 from stream_app import failpoints
 from stream_app.app import create_app
 from stream_app.dead_letter_limits import TooManyInvalidError
-from stream_app.exits import FAIL_STOP, LIMIT_STOP
+from stream_app.exits import FAIL_STOP, LIMIT_STOP, NEWER_STATE
 from stream_app.fits import FitReader
 from stream_app.lag import LagReader
 from stream_app.lag_probe import has_unread
@@ -30,6 +31,7 @@ from stream_app.measuring import WorkerMeter
 from stream_app.readiness import WHY, Readiness
 from stream_app.rows import RowWriter
 from stream_app.settings import WorkerSettings
+from stream_app.state_format import NewerStateError
 from stream_app.supervision import Supervision
 from stream_app.topics import ensure_internal_topics
 from stream_app.waiting import SinkWait
@@ -107,12 +109,12 @@ def run_worker(
 
     def fail_stop(error: BaseException) -> None:
         """Nothing may be committed after a failure, so nothing of an orderly stop may run."""
-        is_limit = isinstance(error, TooManyInvalidError)
-        cause = None if is_limit else error
+        code = _exit_code(error)
+        cause = error if code == FAIL_STOP else None
         logger.critical("Stopping without a commit: %s: %s", type(error).__name__, error, exc_info=cause)
         readiness.stop()
         sys.stderr.flush()
-        os._exit(LIMIT_STOP if is_limit else FAIL_STOP)
+        os._exit(code)
 
     rows = RowWriter(
         settings,
@@ -148,12 +150,23 @@ def run_worker(
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)  # epochs make many short-lived tuples; cycles are rare here
     worker = StreamWorker(app, quiet=True, redirect_stdouts=False)
+    worker.spinner = None  # it writes to stdout, which holds nothing but what is meant for it
     worker.begin_stop = supervision.begin_stop
     supervision.start()
     try:
         worker.execute_from_commandline()
     finally:
         readiness.stop()
+
+
+def _exit_code(error: BaseException) -> int:
+    """Why the worker ends; what a person must decide says its reason without a traceback."""
+    match error:
+        case TooManyInvalidError():
+            return LIMIT_STOP
+        case NewerStateError() | UnknownJourneyFormatError():
+            return NEWER_STATE
+    return FAIL_STOP
 
 
 def _asked(readiness: Readiness) -> Callable[[], Answer]:

@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias
 Kind: TypeAlias = Literal["counter", "gauge", "histogram"]
 
 #: ``1``: a plain number. Micros are 1e-6 of a unit of money.
-Unit: TypeAlias = Literal["1", "seconds", "bytes", "records", "events", "rows", "conversions", "micros", "days"]
+Unit: TypeAlias = Literal["1", "seconds", "bytes", "records", "events", "rows", "conversions", "micros"]
 
 #: Seconds of work: from half a millisecond to the longest limits.
 WORK_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)

@@ -9,9 +9,9 @@ from telemetry.metric import AGE_S, WORK_S, Metric
 RollupsMetric: TypeAlias = Literal[
     "attribution_rollups_passes_total",
     "attribution_rollups_pass_seconds",
-    "attribution_rollups_days_total",
+    "attribution_rollups_built_partitions_total",
     "attribution_rollups_refusals_total",
-    "attribution_rollups_dirty_days",
+    "attribution_rollups_dirty_partitions",
     "attribution_rollups_oldest_dirty_seconds",
     "attribution_rollups_conservation_error_micros",
     "attribution_rollups_checked_timestamp_seconds",
@@ -48,11 +48,13 @@ ROLLUPS: Final[dict[RollupsMetric, Metric]] = {
     "attribution_rollups_pass_seconds": Metric(
         "histogram", ("kind",), "seconds", "Time of a pass.", WORK_S, series=_PASSES
     ),
-    "attribution_rollups_days_total": Metric("counter", (), "days", "Days whose sums were built."),
+    "attribution_rollups_built_partitions_total": Metric(
+        "counter", (), "1", "Days, one partition each, whose sums were built."
+    ),
     "attribution_rollups_refusals_total": Metric(
         "counter", (), "1", "Passes that were not possible: no answer from ClickHouse, or another roller is at work."
     ),
-    "attribution_rollups_dirty_days": Metric("gauge", (), "days", "Days of the active run that wait to be built."),
+    "attribution_rollups_dirty_partitions": Metric("gauge", (), "1", "Days of the active run that wait to be built."),
     "attribution_rollups_oldest_dirty_seconds": Metric(
         "gauge", (), "seconds", "No change of the active run that is not in its sums by day is older; 0: none waits."
     ),

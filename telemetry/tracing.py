@@ -1,7 +1,7 @@
 """Traces, where somebody collects them: a port of two methods, and OpenTelemetry behind it only if it is asked for.
 
 Asked for means that ``OTEL_EXPORTER_OTLP_ENDPOINT`` (or ``…_TRACES_ENDPOINT``) is set; then the package of the extra
-``otel`` must be installed. Otherwise nothing of it is imported, and ``load`` gives ``None``. Everything else is
+``otel`` must be installed. Otherwise its SDK is not imported, and ``load`` gives ``None``. Everything else is
 OpenTelemetry's own environment: sampler, protocol headers, resource, limits.
 """
 

@@ -67,7 +67,8 @@ def client() -> Client:
 
 
 @st.cache_resource(ttl=3_600, max_entries=500, show_spinner=False)
-def _client(url: str, _digest: str, _credential: Credential) -> Client:
+def _client(url: str, digest: str, _credential: Credential) -> Client:
+    del digest  # tells the kept clients apart: Streamlit leaves names with an underscore out of the key
     return new_client(url, _credential)
 
 
@@ -81,14 +82,15 @@ def signed_in() -> Who:
     try:
         return _who(api_url(), credential().digest, client())
     except NotSignedIn:
-        _ask_to_sign_in("Sign in to see your numbers." if not credential().session else "Your session is over.")
+        _ask_to_sign_in("Sign in to see your numbers." if credential() == Credential() else "Your session is over.")
     except AttributionError as error:
         tell(error)
         st.stop()
 
 
 @st.cache_data(ttl=30, max_entries=2_000, show_spinner=False)
-def _who(_url: str, digest: str, _client: Client) -> Who:  # noqa: ARG001 - part of the cache's key
+def _who(url: str, digest: str, _client: Client) -> Who:
+    del url, digest
     return _client.who()
 
 

@@ -4,7 +4,6 @@
 -- start, end          Date, both inclusive
 -- models              empty for all
 -- conversion_types    empty for all
--- basis               conversion_day or touch_day: what the day of a credit is
 
 -- Rates in units of 10^-18, exact: own_rate of a currency, target_rate of the reporting currency on the same day, 0 when
 -- it has none. The last rates that are at most max_age_days old.
@@ -16,6 +15,7 @@ SELECT
     maxIf(own_rate, currency = {currency:String}) OVER (PARTITION BY day) AS target_rate
 FROM fx_rates_by_day(start = {start:Date}, end = {end:Date}, max_age_days = {max_age_days:UInt16});
 
+-- Credits at the day of their conversion.
 CREATE OR REPLACE VIEW credits_in AS
 SELECT
     day,
@@ -43,42 +43,68 @@ FROM
     FROM
     (
         SELECT
-            day, day AS rate_day, toString(model) AS model, toString(channel) AS channel, campaign,
+            day, toString(model) AS model, toString(channel) AS channel, campaign,
             toString(currency) AS currency,
             sumKahan(rollup_day.conversions) AS conversions,
             sum(rollup_day.value_micros) AS amount,
             sum(rollup_day.touchpoints) AS touchpoints
         FROM rollup_day
-        WHERE {basis:String} = 'conversion_day'
-          AND run_id = {run_id:UInt32}
+        WHERE run_id = {run_id:UInt32}
           AND day BETWEEN {start:Date} AND {end:Date}
           AND (empty({models:Array(String)}) OR has({models:Array(String)}, model))
           AND (empty({conversion_types:Array(String)}) OR has({conversion_types:Array(String)}, conversion_type))
         GROUP BY day, model, channel, campaign, currency
+    ) AS g
+    LEFT JOIN rates_in(
+        start = {start:Date}, end = {end:Date}, currency = {currency:String}, max_age_days = {max_age_days:UInt16}
+    ) AS fx ON fx.day = g.day AND fx.currency = g.currency
+);
 
-        UNION ALL
-
+-- Credits at the day of their touch.
+CREATE OR REPLACE VIEW touch_credits_in AS
+SELECT
+    day,
+    model,
+    channel,
+    campaign,
+    currency,
+    is_usable,
+    conversions,
+    if(is_usable, rounded, NULL) AS value_micros,
+    touchpoints
+FROM
+(
+    SELECT
+        g.touch_day AS day, g.model AS model, g.channel AS channel, g.campaign AS campaign, g.currency AS currency,
+        g.conversions AS conversions, g.touchpoints AS touchpoints,
+        g.currency = {currency:String} AS is_same,
+        is_same OR (fx.own_rate > 0 AND fx.target_rate > 0) AS is_usable,
+        -- without rates any divisor will do, the result is not shown
+        if(is_same OR NOT is_usable, toInt256(1), fx.own_rate) AS divisor,
+        toInt256(g.amount) * if(is_same, toInt256(1), fx.target_rate) AS product,
+        intDiv(product, divisor) AS whole,
+        toInt256(abs(product - whole * divisor)) * 2 AS twice_rest,
+        whole + if(twice_rest > divisor OR (twice_rest = divisor AND whole % 2 != 0), sign(product), 0) AS rounded
+    FROM
+    (
         -- a touch is never after its conversion: partitions before start hold nothing
         SELECT
-            touch_day, day, toString(model), toString(channel), campaign, toString(currency),
-            sumKahan(rollup_touch_day.conversions),
-            sum(rollup_touch_day.value_micros),
-            sum(rollup_touch_day.touchpoints)
+            touch_day, day AS rate_day, toString(model) AS model, toString(channel) AS channel, campaign,
+            toString(currency) AS currency,
+            sumKahan(rollup_touch_day.conversions) AS conversions,
+            sum(rollup_touch_day.value_micros) AS amount,
+            sum(rollup_touch_day.touchpoints) AS touchpoints
         FROM rollup_touch_day
-        WHERE {basis:String} = 'touch_day'
-          AND run_id = {run_id:UInt32}
+        WHERE run_id = {run_id:UInt32}
           AND touch_day BETWEEN {start:Date} AND {end:Date}
           AND day >= {start:Date}
           AND (empty({models:Array(String)}) OR has({models:Array(String)}, model))
           AND (empty({conversion_types:Array(String)}) OR has({conversion_types:Array(String)}, conversion_type))
-        GROUP BY touch_day, day, model, channel, campaign, currency
+        GROUP BY touch_day, rate_day, model, channel, campaign, currency
     ) AS g
     LEFT JOIN rates_in(
         -- a conversion may be long after its touch
-        start = {start:Date},
-        end = if({basis:String} = 'touch_day', toDate('2149-06-06'), {end:Date}),
-        currency = {currency:String},
-        max_age_days = {max_age_days:UInt16}
+        start = {start:Date}, end = toDate('2149-06-06'), currency = {currency:String}, max_age_days = {max_age_days:UInt16}
     ) AS fx ON fx.day = g.rate_day AND fx.currency = g.currency
 );
 

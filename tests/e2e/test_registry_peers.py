@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,8 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerialize
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from api.registry import Registry
-from api.registry_log import KafkaSchemaLog
+from api.registry_errors import Code, RegistryError
+from api.registry_log import USUAL_TOPIC, KafkaSchemaLog
 from api.registry_records import NOOP_KEY
 from clickhouse.migrate import migrate
 from clickhouse.settings import ClickHouseSettings
@@ -232,3 +234,20 @@ def test_processes_that_register_at_once_never_share_an_id(kafka_bootstrap: str)
         assert (version.subject, version.text) == (f"s{at}", schemas[at].replace(" ", ""))
     assert copy.register("new", '"long"').id == 4
     copy.close()
+
+
+def test_nothing_is_written_beside_another_registry(kafka_bootstrap: str) -> None:
+    """A member of the group by which registries choose their leader stands for one; reading goes on."""
+    peer = Consumer({"bootstrap.servers": kafka_bootstrap, "group.id": "schema-registry", "session.timeout.ms": 6_000})
+    peer.subscribe([USUAL_TOPIC, "^peer-.*"])
+    registry = Registry(KafkaSchemaLog(kafka_bootstrap, USUAL_TOPIC))
+    made = registry.register("peers", '"string"')
+    deadline = time.monotonic() + 30
+    while not peer.memberid() and time.monotonic() < deadline:
+        peer.poll(0.2)
+    with pytest.raises(RegistryError, match="ATTRIBUTION_REGISTRY_TOPIC") as caught:
+        registry.register("peers", '"bytes"')
+    assert caught.value.code == Code.NOT_PERMITTED
+    assert registry.register("peers", '"string"') == made
+    peer.close()
+    registry.close()

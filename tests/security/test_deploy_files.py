@@ -42,7 +42,10 @@ def test_the_proxy_passes_on_nothing_that_a_client_claims_and_logs_no_query() ->
 
 def test_the_reader_reads_and_nothing_else() -> None:
     grants = [s for s in STATEMENTS if s.startswith("GRANT") and s.endswith("attribution_reader")]
-    assert grants == ["GRANT SELECT ON attribution*.* TO attribution_reader"]
+    assert grants == [
+        "GRANT SELECT ON attribution*.* TO attribution_reader",
+        "GRANT SELECT ON system.parts TO attribution_reader",
+    ]
     assert "SOURCES" not in "".join(STATEMENTS)
     (profile,) = (s for s in STATEMENTS if s.startswith("CREATE SETTINGS PROFILE"))
     assert "readonly = 2" in profile

@@ -17,6 +17,7 @@ from app_transport import AppTransport
 from attribution_client import Client, Retries
 from ui import session
 from ui.serving import Ui, _Page
+from ui_world import texts, visiting_app
 
 Browser = Callable[..., httpx.AsyncClient]
 SITE = {"Origin": "http://test"}
@@ -164,3 +165,16 @@ async def test_the_policy_lets_the_document_run_its_own_scripts_and_ask_this_hos
     assert headers[b"x-frame-options"] == b"DENY"
     assert headers[b"content-length"] == str(len(body)).encode()
     assert b"etag" not in headers
+
+
+def test_visitors_of_one_server_see_their_own_workspace_and_pages_alone(world: Any) -> None:
+    viewer = world.key(Role.VIEWER, "acme")
+    admin = world.key(Role.ADMIN)
+    ingestor = world.key(Role.INGESTOR)
+    with visiting_app(world.app()) as server:
+        for _ in range(2):
+            first, second = (texts(server.as_key(key).open("Overview")) for key in (viewer, admin))
+            assert "(viewer), workspace **acme**" in first
+            assert "(admin), workspace **default**" in second
+        assert "shows no page" in texts(server.as_key(ingestor).open("Overview"))
+        assert "session is over" in texts(server.as_key("0123.wrong").open("Overview"))

@@ -17,30 +17,11 @@ ROOT = Path(__file__).parents[2]
 SHELL = frozenset({"sh", "bash", "shell", "console"})
 #: First words by which an unlabelled block is known to hold commands.
 COMMANDS = frozenset(
-    [
-        "attribution",
-        "make",
-        "curl",
-        "export",
-        "python",
-        "python3",
-        "pip",
-        "npm",
-        "pytest",
-        "docker",
-        "docker-compose",
-        "kubectl",
-        "kustomize",
-        "helm",
-        "promtool",
-        "uv",
-        "git",
-        "sudo",
-        "aws",
-        ".venv/bin/attribution",
-        ".venv/bin/python",
-        ".venv/bin/pytest",
-    ]
+    re.findall(
+        r"[^ ]+",
+        "attribution make curl export python python3 pip npm pytest docker kubectl helm promtool uv git aws "
+        ".venv/bin/attribution .venv/bin/python .venv/bin/pytest",
+    )
 )
 
 _FENCE = re.compile(
@@ -99,8 +80,11 @@ def pages() -> list[Path]:
 
 def blocks_of(path: Path) -> list[Block]:
     """The blocks of a page, in order."""
-    text = path.read_text(encoding="utf-8")
-    page = path.relative_to(ROOT).as_posix()
+    return blocks_in(path.read_text(encoding="utf-8"), path.relative_to(ROOT).as_posix())
+
+
+def blocks_in(text: str, page: str) -> list[Block]:
+    """The blocks of a text, in order."""
     found = [(m.start(), m["language"], m["text"]) for m in _FENCE.finditer(text)]
     fenceless = _FENCE.sub(lambda m: re.sub(r"[^\n]", "\0", m[0]), text)
     indented = [m for m in _INDENTED.finditer(fenceless) if not _in_list(fenceless[: m.start()])]

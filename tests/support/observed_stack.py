@@ -83,7 +83,7 @@ def observed_stack(folder: Path) -> Iterator[Observed]:
         data = folder / "data"
         ports = [f"--{name}-port={free_port()}" for name in ("kafka", "clickhouse", "api")]
         _program(closing, "up", ("up", "--data-dir", str(data), *ports), own, folder)
-        _wait(lambda: "\nready\n" in (folder / "up.log").read_text(), 120, folder / "up.log")
+        _wait(lambda: "\nready\n" in (folder / "up.log").read_text(), 240, folder / "up.log")
         state = json.loads((data / "stack.json").read_text())
         environment = own | {k: v for k, v in state.items() if isinstance(v, str) and k.isupper()}
         more = {"canary": free_port(), "loadgen": free_port()}

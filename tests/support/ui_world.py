@@ -18,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from api.app import create_app
+from api.front import Api
 from api.settings import ApiSettings
 from api.store import Meta
 from api.testing import MemoryOffsets, MemoryStore
@@ -103,6 +104,10 @@ class Visit:
             cache=Cache(),
         )
 
+    def as_key(self, key: str) -> Visit:
+        """Another visitor of the same server, with this key."""
+        return Visit(self._transport, key)
+
     def open(self, path: str, **query: str | list[str]) -> AppTest:
         """A page by its path, with parameters of the address; what went wrong inside it fails the test."""
         assert path in {page.path for page in PAGES}, f"no page {path}"
@@ -125,6 +130,13 @@ def ran(visit: AppTest) -> AppTest:
 def visiting(store: MemoryStore, *, key: str = "", **more: Any) -> Iterator[Visit]:
     """A visitor of an API over this store, with a key if it asks for one; ``more``: arguments of ``create_app``."""
     app = create_app(**{"settings": _SETTINGS, "store": store, "offsets": MemoryOffsets(), "now": now, **more})
+    with visiting_app(app, key=key) as visit:
+        yield visit
+
+
+@contextmanager
+def visiting_app(app: Api, *, key: str = "") -> Iterator[Visit]:
+    """A visitor of this API, with a key if it asks for one."""
     transport = AppTransport(app)
     visit = Visit(transport, key)
     former, session.new_client = session.new_client, visit.client

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
-from cli.__main__ import MODULES
 from composed import BASE, PROD, PROD_VARIABLES, ROOT, load, plain_text, prod_services, services, started
 from environments import SECRET, as_text, reached, with_secrets
 from stream_app.readiness import Readiness
@@ -19,7 +19,7 @@ from stream_app.settings import WorkerSettings
 from vendored_schemas import errors
 
 FILES = {"development": services(BASE), "production": prod_services()}
-OURS = ("migrate", "topics", "worker", "rollups", "api", "simulate", "metrics-key")
+OURS = ("migrate", "topics", "worker", "rollups", "api", "canary", "simulate", "metrics-key")
 ONCE = {"migrate", "topics", "metrics-key"}
 #: Ports on which services listen, inside.
 LISTENS = {
@@ -27,13 +27,12 @@ LISTENS = {
     "clickhouse": {8123},
     "karapace": {8081},
     "api": {8000},
+    "canary": {9101},
     "prometheus": {9090},
     "grafana": {3000},
     "nginx": {80, 443},
     "kafka-ui": {8080},
 }
-#: Folders that other parts of the repository fill.
-MOUNTED = {"./deploy/prometheus", "./deploy/grafana/provisioning", "./deploy/grafana/dashboards"}
 
 both = pytest.mark.parametrize("stage", FILES)
 
@@ -199,6 +198,7 @@ def test_checks_of_health_look_where_the_code_writes(tmp_path: Path) -> None:
     alive = found["rollups"]["command"][found["rollups"]["command"].index("--alive") + 1]
     assert alive in found["rollups"]["healthcheck"]["test"][1]
     routes = json.loads((ROOT / "clients" / "openapi.json").read_text(encoding="utf-8"))["paths"]
+    assert "127.0.0.1:9101/live" in found["canary"]["healthcheck"]["test"][-1]
     for name in ("api", "nginx"):
         (url,) = re.findall(r"https?://[^\"]+", " ".join(found[name]["healthcheck"]["test"]))
         assert urlsplit(url).path in routes
@@ -209,8 +209,8 @@ def test_what_is_mounted_is_there() -> None:
     for name, service in FILES["production"].items():
         for volume in service.get("volumes", ()):
             source, target = volume.split(":")[:2]
-            if source.startswith("./") and source not in MOUNTED:
-                assert (ROOT / source).is_file(), f"{name}: {volume}"
+            if source.startswith("./"):
+                assert (ROOT / source).exists(), f"{name}: {volume}"
             assert target.startswith("/"), f"{name}: {volume}"
     dockerfile = (ROOT / "deploy" / "docker" / "Dockerfile").read_text(encoding="utf-8")
     made = set(re.findall(r"/var/lib/attribution/\w+", dockerfile))
@@ -223,7 +223,7 @@ def test_what_is_mounted_is_there() -> None:
 def test_profiles() -> None:
     found = FILES["development"]
     core = {"kafka", "clickhouse", "karapace", "migrate", "topics", "worker", "rollups", "api", "metrics-key"}
-    core |= {"prometheus", "grafana"}
+    core |= {"canary", "prometheus", "grafana"}
     assert started(found) == core
     assert started(found, ["demo"]) - core == {"simulate"}
     assert started(found, ["tools"]) - core == {"kafka-ui"}
@@ -231,9 +231,39 @@ def test_profiles() -> None:
     assert started(FILES["production"]) - core == {"nginx"}
 
 
-def test_a_web_ui_of_its_own_has_a_service_of_its_own() -> None:
-    assert ("ui" in MODULES) == ("ui" in FILES["development"]), "see the comment at the service api"
-    assert FILES["development"]["api"]["networks"]["default"]["aliases"] == ["ui"]
+@both
+def test_the_web_ui_is_served_by_the_api(stage: str) -> None:
+    api = FILES[stage]["api"]
+    assert api["environment"]["ATTRIBUTION_API_UI"] == "true"
+    name = "inside" if stage == "production" else "default"
+    assert api["networks"][name]["aliases"] == ["ui"]
+    nginx = (ROOT / "deploy" / "nginx" / "nginx.conf").read_text(encoding="utf-8")
+    assert "location /ui/ {" in nginx
+
+
+@both
+def test_prometheus_looks_where_the_programs_show_their_metrics(stage: str) -> None:
+    found = FILES[stage]
+    scraped = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    looked: dict[str, int] = {}
+    for job in scraped["scrape_configs"]:
+        targets = [t for static in job.get("static_configs", ()) for t in static["targets"]]
+        targets += [f"{name}:{dns['port']}" for dns in job.get("dns_sd_configs", ()) for name in dns["names"]]
+        looked |= {target.split(":")[0]: int(target.split(":")[1]) for target in targets}
+    shown = {n: int(s["environment"]["ATTRIBUTION_METRICS_PORT"]) for n, s in found.items() if _has_metrics(s)}
+    assert looked == shown | {"api": 8000, "localhost": 9090}
+    assert all(found[name]["environment"]["ATTRIBUTION_METRICS_HOST"] == "0.0.0.0" for name in shown)  # noqa: S104
+    (api,) = (job for job in scraped["scrape_configs"] if job["job_name"] == "api")
+    # by its name: the API answers to hosts that it knows, and an address is none of them
+    assert api["static_configs"] == [{"targets": ["api:8000"]}]
+    assert "api" in found["api"]["environment"]["ATTRIBUTION_API_ALLOWED_HOSTS"].split(",")
+    folder, name = api["authorization"]["credentials_file"].rsplit("/", 1)
+    assert f"metrics-key:{folder}:ro" in found["prometheus"]["volumes"]
+    assert name in found["metrics-key"]["command"][0]
+
+
+def _has_metrics(service: Mapping[str, Any]) -> bool:
+    return "ATTRIBUTION_METRICS_PORT" in service.get("environment", {})
 
 
 def test_secrets_are_taken_from_files(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,13 +18,16 @@ from cli.__main__ import build_app
 from composed import ROOT
 from environments import as_text, reached, with_secrets
 from kustomized import FOLDER, OVERLAYS, Resource, containers, environment_of, identity, pod_of, rendered
+from telemetry.worker_metrics import WORKER
 
 VERSION: Final = "1.37"
 ALL: Final = {"base": rendered(FOLDER / "base")} | {name: rendered(FOLDER / "overlays" / name) for name in OVERLAYS}
 #: Kinds of other operators: no schema at hand, their shape is checked below.
 CUSTOM: Final = {"ScaledObject", "ServiceMonitor"}
 WORKLOADS: Final = {"StatefulSet", "Deployment", "Job"}
-COMMANDS: Final = {"worker", "rollups", "api", "migrate", "topics"}
+COMMANDS: Final = {"worker", "rollups", "api", "canary", "migrate", "topics"}
+#: Paths beside ``/metrics`` of telemetry.server; the programs' own test asks them.
+METRICS_PATHS: Final = {"/live", "/ready"}
 
 every = pytest.mark.parametrize("stage", ALL)
 
@@ -48,7 +52,7 @@ def test_every_manifest_is_valid(stage: str) -> None:
         if resource["kind"] not in CUSTOM:
             kubernetes_validate.validate(resource, VERSION, strict=True)
             checked += 1
-    assert checked >= 21
+    assert checked >= 24
 
 
 def test_the_schemas_find_what_is_wrong() -> None:
@@ -118,7 +122,7 @@ def test_no_address_has_an_open_reference(stage: str) -> None:
                 assert "$(" not in value, f"{name} refers to a variable that is not there before it"
     api = containers(one(stage, "Deployment", "attribution-api"))[0]
     hosts = environment_of(api, ALL[stage])["ATTRIBUTION_API_ALLOWED_HOSTS"].split(",")
-    assert {"10.1.2.3", "localhost"} <= set(hosts)
+    assert {"10.1.2.3", "localhost", "127.0.0.1"} <= set(hosts)
 
 
 @every
@@ -172,9 +176,16 @@ def test_probes_ask_what_the_code_answers(stage: str) -> None:
     assert paths == {"startupProbe": "/health", "readinessProbe": "/ready", "livenessProbe": "/health"}
     worker = containers(one(stage, "StatefulSet", "attribution-worker"))[0]
     folder = environment_of(worker, ALL[stage])["ATTRIBUTION_DATA_DIR"]
-    for probe in ("startupProbe", "readinessProbe"):
-        assert worker[probe]["exec"]["command"] == ["test", "-f", f"{folder}/ready.json"]
     assert {"name": "state", "mountPath": folder} in worker["volumeMounts"]
+    assert worker["readinessProbe"]["httpGet"] == {"path": "/ready", "port": "metrics"}
+    for kind, name in (("StatefulSet", "worker"), ("Deployment", "rollups"), ("Deployment", "canary")):
+        container = containers(one(stage, kind, f"attribution-{name}"))[0]
+        said = environment_of(container, ALL[stage])
+        assert container["ports"] == [{"name": "metrics", "containerPort": int(said["ATTRIBUTION_METRICS_PORT"])}]
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+            if asked := container.get(probe, {}).get("httpGet"):
+                assert asked["path"] in METRICS_PATHS
+                assert asked["port"] == "metrics"
     rollups = containers(one(stage, "Deployment", "attribution-rollups"))[0]
     alive = rollups["args"][rollups["args"].index("--alive") + 1]
     assert alive in rollups["livenessProbe"]["exec"]["command"][-1]
@@ -218,6 +229,8 @@ def test_workers_scale_by_lag_up_to_the_partitions(stage: str) -> None:
     (scaled,) = of_kind(stage, "ScaledObject")
     assert scaled["apiVersion"] == "keda.sh/v1alpha1"
     (trigger,) = scaled["spec"]["triggers"]
+    (metric,) = re.findall(r"attribution_\w+(?={)", trigger["metadata"]["query"])
+    assert metric in WORKER
     assert trigger["type"] == "prometheus"
     assert trigger["metricType"] == "Value", "seconds are not shared among replicas"
     assert trigger["metadata"].keys() == {"serverAddress", "query", "threshold"}

@@ -9,7 +9,7 @@ import json
 import pytest
 import yaml
 
-from doc_blocks import ROOT, Block, blocks_of, pages
+from doc_blocks import ROOT, Block, blocks_in, blocks_of, pages
 
 BLOCKS = [block for path in pages() for block in blocks_of(path)]
 SESSIONS = sorted({block.page for block in BLOCKS if block.language == "pycon"})
@@ -53,3 +53,23 @@ def test_yaml_parses(block: Block) -> None:
 @pytest.mark.parametrize("block", [b for b in BLOCKS if b.language == "json" and "…" not in b.text], ids=named)
 def test_json_parses(block: Block) -> None:
     assert json.loads(block.text)
+
+
+def test_commands_are_found_with_and_without_a_label_and_a_comment_belongs_to_one_block() -> None:
+    page = (
+        "Text.\n\n<!-- not run: takes\nan hour -->\n```sh\nmake bench\n```\n\n"
+        "    X=1 attribution worker \\\n      --run a\n\n* item\n\n    make me not\n\n```\nplain\n```\n\n"
+        "<!-- run: Ctrl-C after 3 s -->\n```console\n$ attribution tail # it's\nout\n```\n"
+    )
+    found = blocks_in(page, "page.md")
+    assert [(b.line, b.is_shell, b.not_run, b.run) for b in found] == [
+        (5, True, "takes an hour", ""),
+        (9, True, "", ""),
+        (16, False, "", ""),
+        (21, True, "", "Ctrl-C after 3 s"),
+    ]
+    assert [b.commands for b in found if b.is_shell] == [
+        ["make bench"],
+        ["X=1 attribution worker \\\n  --run a"],
+        ["attribution tail # it's"],
+    ]

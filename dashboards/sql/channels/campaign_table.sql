@@ -20,7 +20,6 @@ FROM
         channel, campaign, day >= first_day AS is_now, value_micros AS v, toInt256(0) AS s, conversions AS c, 0 AS clicks
     FROM credits_in(
         run_id = ${run:sqlstring},
-        basis = 'conversion_day',
         start = earlier_day,
         end = last_day,
         models = [${model:sqlstring}],

@@ -19,7 +19,6 @@ FROM
     SELECT channel, day >= first_day AS is_now, value_micros AS v, toInt256(0) AS s, conversions AS c, touchpoints AS t
     FROM credits_in(
         run_id = ${run:sqlstring},
-        basis = 'conversion_day',
         start = earlier_day,
         end = last_day,
         models = [${model:sqlstring}],

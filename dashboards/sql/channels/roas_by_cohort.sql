@@ -11,7 +11,6 @@ FROM
     SELECT day, value_micros AS v, toInt256(0) AS cohort, toInt256(0) AS s
     FROM credits_in(
         run_id = ${run:sqlstring},
-        basis = 'conversion_day',
         start = first_day,
         end = last_day,
         models = [${model:sqlstring}],
@@ -25,9 +24,8 @@ FROM
     UNION ALL
 
     SELECT day, toInt256(0), value_micros, toInt256(0)
-    FROM credits_in(
+    FROM touch_credits_in(
         run_id = ${run:sqlstring},
-        basis = 'touch_day',
         start = first_day,
         end = last_day,
         models = [${model:sqlstring}],

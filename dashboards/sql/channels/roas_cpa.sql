@@ -12,7 +12,6 @@ FROM
     SELECT channel, value_micros AS v, toInt256(0) AS s, conversions AS c
     FROM credits_in(
         run_id = ${run:sqlstring},
-        basis = 'conversion_day',
         start = first_day,
         end = last_day,
         models = [${model:sqlstring}],

@@ -14,7 +14,6 @@ FROM
             SELECT channel AS name, day, sum(value_micros) AS micros
             FROM credits_in(
         run_id = ${run:sqlstring},
-        basis = 'conversion_day',
         start = first_day,
         end = last_day,
         models = [${model:sqlstring}],

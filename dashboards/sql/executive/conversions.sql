@@ -9,7 +9,6 @@ FROM
     SELECT toDateTime(if(day < first_day, earlier_day, first_day), 'UTC') AS time, conversions
     FROM credits_in(
         run_id = ${run:sqlstring},
-        basis = 'conversion_day',
         start = earlier_day,
         end = last_day,
         models = [${model:sqlstring}],

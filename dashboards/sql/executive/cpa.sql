@@ -11,7 +11,6 @@ FROM
     SELECT day, value_micros, toInt256(0) AS spend_micros, conversions
     FROM credits_in(
         run_id = ${run:sqlstring},
-        basis = 'conversion_day',
         start = earlier_day,
         end = last_day,
         models = [${model:sqlstring}],

@@ -12,7 +12,6 @@ FROM
     SELECT channel, day, value_micros
     FROM credits_in(
         run_id = ${run:sqlstring},
-        basis = 'conversion_day',
         start = earlier_day,
         end = last_day,
         models = [${model:sqlstring}],

@@ -8,7 +8,6 @@ FROM
     SELECT DISTINCT day, channel, currency
     FROM credits_in(
         run_id = ${run:sqlstring},
-        basis = 'conversion_day',
         start = first_day,
         end = last_day,
         models = [${model:sqlstring}],

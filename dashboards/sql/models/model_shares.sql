@@ -8,7 +8,6 @@ FROM
     SELECT channel, model, sum(value_micros) AS micros
     FROM credits_in(
         run_id = ${run:sqlstring},
-        basis = 'conversion_day',
         start = first_day,
         end = last_day,
         models = [],
