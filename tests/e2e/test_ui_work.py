@@ -48,7 +48,7 @@ def test_a_what_if_is_computed_and_its_difference_seen(window: Window, ui: UiSta
     half_life.fill("1")
     half_life.press("Tab")
     visitor.settled()
-    page.get_by_role("button", name="Compute").click()
+    page.get_by_role("button", name="Compute", exact=True).click()
     page.get_by_text("Gains most").wait_for(timeout=_PATIENCE_MS)
     with ui.client() as client:
         wait_for(lambda: not client.run_difference("live", "half-life-1").pending_days_b)
