@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import httpx
 import pytest
-from confluent_kafka.schema_registry import Schema
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from registry_client import record_schema, registry_client
 
@@ -276,5 +276,5 @@ def script(client: Peer) -> list[Any]:
 
 
 def test_it_does_what_confluents_in_memory_registry_does(client: Peer) -> None:
-    mock = Peer.new_client({"url": "mock://"})
+    mock = SchemaRegistryClient.new_client({"url": "mock://"})
     assert script(client) == script(mock)
