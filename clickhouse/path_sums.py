@@ -50,10 +50,13 @@ class Built(NamedTuple):
     waiting: int
 
 
-def current(run: Run, run_id: int, start: date, end: date) -> list[date]:
-    """Days (from ``start`` to ``end``, inclusive) of a run whose path sums hold all that was marked, ascending."""
+def current(run: Run, run_id: int, start: date, end: date) -> dict[date, int]:
+    """Days of a run whose path sums hold all that was marked, and when each was built, in microseconds since the epoch.
+
+    What is read of these days by several statements is of one build if the answer is the same before and after them.
+    """
     rows = run("path_sums_current", run_id=run_id, start=start, end=end, format=FORMAT)
-    return [row["day"] for row in rows]
+    return {row["day"]: row["built_us"] for row in rows}
 
 
 class PathRoller:
@@ -86,9 +89,7 @@ class PathRoller:
                 return None
             run_id, day, mark_us = due[0]
             self._build(run_id, day)
-            queries.execute(
-                self._client, "path_sums_record", run_id=run_id, day=day, format=FORMAT, mark_us=mark_us
-            )
+            queries.execute(self._client, "path_sums_record", run_id=run_id, day=day, format=FORMAT, mark_us=mark_us)
         return Built(run_id, day, len(due) - 1)
 
     def drain(self, on_built: Callable[[Built], None] = lambda _: None) -> int:
@@ -153,9 +154,7 @@ class PathRoller:
             queries.execute(self._client, "path_sums_add_others", stage=stage, run_id=run_id, day=day)
             if queries.run(self._client, "path_sums_has_rows", stage=stage)[0]["has_rows"]:
                 queries.execute(self._client, "path_sums_merge_stage", stage=stage)
-                queries.execute(
-                    self._client, "path_sums_replace_day", tables={_STAGE: stage}, run_id=run_id, day=day
-                )
+                queries.execute(self._client, "path_sums_replace_day", tables={_STAGE: stage}, run_id=run_id, day=day)
             else:
                 queries.execute(self._client, "path_sums_clear_day", run_id=run_id, day=day)
         finally:
