@@ -98,6 +98,10 @@ bench-quick: setup ## one round beside Kafka Streams and Quix, in under 5 minute
 openapi: $(STAMP) ## renew clients/openapi.json, from which clients are generated
 	$(BIN)/attribution openapi --output clients/openapi.json
 
+.PHONY: docs
+docs: $(STAMP) ## the guides as a site in build/docs, built strictly
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+
 .PHONY: lock
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --universal --no-header -q -o requirements.lock

@@ -12,6 +12,7 @@ from api.fit_responses import ChannelShare, FitReport, FitReports
 from api.parameters import problems
 from api.services import Injected
 from attribution.times import from_us, to_us
+from datadriven.credits import channel_effects
 
 if TYPE_CHECKING:
     from datadriven.parameters import Parameters
@@ -73,15 +74,16 @@ def _channels(fit: Parameters) -> list[ChannelShare]:
     """By falling share, then by name."""
     known = {} if fit.uncertainty is None else {c.channel: c for c in fit.uncertainty.channels}
     pairs = () if fit.uncertainty is None else fit.uncertainty.overlaps
-    total = sum(max(0, effect) for effect in fit.effects) or 1
+    effects = channel_effects(fit)
+    total = sum(of.positive for of in effects.values()) or 1
     found = []
-    for channel, effect in zip(fit.channels, fit.effects, strict=True):
+    for channel, of in effects.items():
         interval = known.get(channel)
         found.append(
             ChannelShare(
                 channel=channel,
-                effect=effect,
-                share=round(max(0, effect) / total, 9),
+                effect=of.effect,
+                share=round(of.positive / total, 9),
                 low=None if interval is None else interval.low,
                 high=None if interval is None else interval.high,
                 rank_stability=None if interval is None else interval.rank_stability,

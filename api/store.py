@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from api.analytics_store import Analytics
 from api.funnel_store import Funnels
+from api.lift_store import LiftStore
 from api.live_store import LiveStore
 from api.paths_store import Paths
 from api.run_store import RunStore
@@ -214,7 +215,7 @@ class Page:
     parts: Any = field(default=None, compare=False, repr=False)
 
 
-class Store(Analytics, RunStore, LiveStore, Paths, Funnels, Protocol):
+class Store(Analytics, RunStore, LiveStore, Paths, Funnels, LiftStore, Protocol):
     """Reads over the active run. Calls block; they may come from several threads at once."""
 
     def ping(self) -> None:

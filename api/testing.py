@@ -29,11 +29,13 @@ from api.store import (
 )
 from api.testing_analytics import MemoryAnalytics
 from api.testing_funnel import MemoryFunnels
+from api.testing_lift import MemoryLifts
 from api.testing_live import Feed, MemoryLive
 from api.testing_paths import MemoryPaths
 from api.testing_runs import MemoryRuns, RunList
 from attribution.config import AttributionConfig
 from attribution.types import UNATTRIBUTED
+from clickhouse.lifts import RecordedTest
 from datadriven.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def at(us: int) -> datetime:
 
 
 @dataclass(slots=True)
-class MemoryStore(MemoryAnalytics, MemoryRuns, MemoryLive, MemoryPaths, MemoryFunnels):
+class MemoryStore(MemoryAnalytics, MemoryRuns, MemoryLive, MemoryPaths, MemoryFunnels, MemoryLifts):
     """Facts in lists; the answers are computed from them at each call.
 
     ``failure`` is raised by every read while it is set: a dependency that is down.
@@ -84,6 +86,7 @@ class MemoryStore(MemoryAnalytics, MemoryRuns, MemoryLive, MemoryPaths, MemoryFu
     refused: Counter[str] = field(default_factory=Counter)
     config: AttributionConfig = field(default_factory=AttributionConfig)
     fitted: list[Parameters] = field(default_factory=list)
+    lifted: dict[str, RecordedTest] = field(default_factory=dict)
     run_list: RunList = field(default_factory=RunList)
     feed: Feed = field(default_factory=Feed)
     links: list[Link] = field(default_factory=list)

@@ -15,10 +15,7 @@ import typer
 from cli.store import connected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from cli.lift_rows import Experiment
-    from datadriven.lift import Calibration
+    from datadriven.lift import Calibration, Experiment
 
 
 def register(app: typer.Typer) -> None:
@@ -27,60 +24,71 @@ def register(app: typer.Typer) -> None:
 
 
 def lift(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            help="Lift tests: channel, start_date, end_date, incremental_conversions, standard_error; .csv, .jsonl …"
-        ),
-    ],
     first: Annotated[str, typer.Option("--from", metavar="DAY", help="First day of the credit to calibrate.")],
     last: Annotated[str, typer.Option("--to", metavar="DAY", help="Last day, inclusive.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Lift tests: channel, start_date, end_date, incremental_conversions, standard_error; .csv, .jsonl … "
+            "Left out: those on record."
+        ),
+    ] = None,
     model: Annotated[str, typer.Option(help="Whose credit.")] = "linear",
     conversion_type: Annotated[str, typer.Option(help="Only these; all.")] = "",
+    keep: Annotated[bool, typer.Option("--record", help="Keep the tests of the file: reports show them.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Calibrate a model's credit of the shown run by lift tests: factors, coverage and residual."""
     from attribution.errors import AttributionError
     from attribution.models.registry import resolve
-    from cli.files import FileProblemError, read_rows
-    from cli.lift_rows import COLUMNS, read
-    from clickhouse import queries
+    from clickhouse import lifts, queries
+    from datadriven.lift import Experiment, calibrate_period
 
     start, end = _day("--from", first), _day("--to", last)
     if start > end:
         _fail(f"error: --from={first!r} is after --to={last!r}", 2)
+    if keep and file is None:
+        _fail("error: --record keeps the tests of a file; give one", 2)
     try:
         model = resolve(model).model_id
-        tests, bad = read(str(file), read_rows(file, [(name,) for name in COLUMNS]))
-    except (AttributionError, FileProblemError) as error:
+    except AttributionError as error:
         _fail(f"error: {error}", 2)
-    if bad:
-        for row in bad[:20]:
-            typer.echo(str(row), err=True)
-        _fail(f"error: {len(bad)} bad rows; nothing was calibrated", 2)
+    tests = [] if file is None else _of_file(file)
     with connected() as client:
+        if keep:
+            lifts.record(client, [lifts.RecordedTest(_name(test), *test) for test in tests])
+        if file is None:
+            tests = [
+                Experiment(t.channel, t.start, t.end, t.incremental, t.standard_error) for t in lifts.recorded(client)
+            ]
 
         def credit(since: date, until: date) -> dict[str, float]:
             bound = {"start": since, "end": until, "model": model, "conversion_type": conversion_type}
             rows = queries.run(client, "lift_credit", **bound)
             return {row["of_channel"]: row["credited"] for row in rows}
 
-        found = calibrated(tests, credit, start, end)
+        found = calibrate_period(tests, credit, start, end)
     print(json.dumps(as_dict(found), indent=2) if as_json else table(found, model))
 
 
-def calibrated(
-    tests: list[Experiment], credit: Callable[[date, date], dict[str, float]], start: date, end: date
-) -> Calibration:
-    """Each test beside the credit of its own period; the factors applied to the period that was asked for."""
-    from datadriven.lift import LiftTest, calibrate
+def _of_file(file: Path) -> list[Experiment]:
+    from cli.files import FileProblemError, read_rows
+    from cli.lift_rows import COLUMNS, read
 
-    raw = {name: value for name, value in credit(start, end).items() if name != "unattributed"}
-    periods = {(t.start, t.end): credit(t.start, t.end) for t in tests}
-    matched = [
-        LiftTest(t.channel, t.incremental, t.standard_error, periods[t.start, t.end].get(t.channel, 0.0)) for t in tests
-    ]
-    return calibrate(matched, raw)
+    try:
+        tests, bad = read(str(file), read_rows(file, [(name,) for name in COLUMNS]))
+    except FileProblemError as error:
+        _fail(f"error: {error}", 2)
+    if bad:
+        for row in bad[:20]:
+            typer.echo(str(row), err=True)
+        _fail(f"error: {len(bad)} bad rows; nothing was calibrated", 2)
+    return tests
+
+
+def _name(test: Experiment) -> str:
+    """The same channel and days are the same test: recorded again, it replaces."""
+    return f"{test.channel} {test.start} {test.end}".replace("/", "_")
 
 
 def as_dict(found: Calibration) -> dict[str, Any]:

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date
 from math import isfinite
 from typing import Any, Final
 
 from cli.rows import BadRow
+from datadriven.lift import Experiment
 from schemas.lines import Line
 
 COLUMNS: Final = ("channel", "start_date", "end_date", "incremental_conversions", "standard_error")
-
-
-@dataclass(frozen=True, slots=True)
-class Experiment:
-    """One test as it was reported; days are inclusive."""
-
-    channel: str
-    start: date
-    end: date
-    incremental: float
-    standard_error: float
 
 
 def read(where: str, lines: Iterable[Line]) -> tuple[list[Experiment], list[BadRow]]:

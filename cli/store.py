@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from cli.observed import MetricsPort, observed, serving
+
 if TYPE_CHECKING:
     from datetime import date
 
+    from clickhouse.migrate import Migration, State
     from clickhouse.settings import ClickHouseSettings
 
 
@@ -23,35 +29,54 @@ def register(app: typer.Typer) -> None:
 def migrate(
     action: Annotated[str, typer.Argument(help="apply, or status to look only.")] = "apply",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the statements, change nothing.")] = False,
+    cluster: Annotated[
+        str,
+        typer.Option(
+            envvar="CLICKHOUSE_CLUSTER",
+            help="Make replicated tables on every server of this cluster (docs/deployment.md). Default: on this one.",
+        ),
+    ] = "",
 ) -> None:
     """Brings the ClickHouse database to this version's tables and views."""
     from clickhouse import migrate as migrations
+    from clickhouse.cluster import check_cluster
     from clickhouse.errors import MigrationError, StoreError
 
     if action not in {"apply", "status"}:
         _fail(f"ACTION={action!r}: choose apply or status", 2)
     settings = read_settings()
     try:
+        if cluster:
+            check_cluster(cluster)
         if action == "status":
-            for state in migrations.status(settings):
-                applied = f"{state.applied_at:%Y-%m-%d %H:%M:%S} UTC" if state.applied_at else "pending"
-                print(f"{state.migration.version:04} {state.migration.name:<24} {applied}")
+            _show_states(migrations.status(settings))
             return
-        changed = migrations.migrate(settings, dry_run=dry_run)
-    except MigrationError as error:
+        changed = migrations.migrate(settings, dry_run=dry_run, cluster=cluster)
+        _show_changes(changed, cluster, dry_run=dry_run)
+    except (MigrationError, ValueError) as error:
         _fail(str(error), 2)
     except StoreError as error:
         _fail(str(error), 1)
-    for migration in changed:
-        print(f"{'would apply' if dry_run else 'applied'} {migration.version:04} {migration.name}")
-        if dry_run:
-            for step in migration.steps:
-                print(
-                    f"-- only if: {step.only_if}\n{step.statement};" if step.only_if else f"{step.statement};",
-                    end="\n\n",
-                )
     if not changed:
         print(f"database {settings.database} is up to date")
+
+
+def _show_states(states: list[State]) -> None:
+    for state in states:
+        applied = f"{state.applied_at:%Y-%m-%d %H:%M:%S} UTC" if state.applied_at else "pending"
+        print(f"{state.migration.version:04} {state.migration.name:<24} {applied}")
+
+
+def _show_changes(changed: list[Migration], cluster: str, *, dry_run: bool) -> None:
+    from clickhouse.cluster import spread
+
+    for migration in changed:
+        print(f"{'would apply' if dry_run else 'applied'} {migration.version:04} {migration.name}")
+        for step in migration.on(cluster) if dry_run else ():
+            guard = f"-- only if: {step.only_if}\n" if step.only_if else ""
+            print(f"{guard}{step.statement};", end="\n\n")
+    if dry_run and cluster and changed:
+        print("\n\n".join(f"{statement};" for statement in spread(cluster)))
 
 
 def rollups(
@@ -63,17 +88,34 @@ def rollups(
         float, typer.Option("--full-every", min=0, help="Seconds between two builds of older days and touch days.")
     ] = 5.0,
     once: Annotated[bool, typer.Option("--once", help="Build what is dirty now, then end.")] = False,
+    metrics_port: MetricsPort = None,
+    alive: Annotated[
+        Path | None, typer.Option("--alive", help="Renew this file with every look, for a check of liveness.")
+    ] = None,
 ) -> None:
     """Recomputes the daily sums where credits changed: at once, but for a bounded share of the time."""
     import signal
     import threading
 
+    from cli.rollups_meter import RollupsMeter
     from clickhouse.client import connect
     from clickhouse.errors import StoreError
     from clickhouse.rollups import Roller
+    from telemetry.logs import announce
 
+    telemetry = observed("rollups", metrics_port)
     settings = read_settings()
-    stop = threading.Event()
+    stop, meter = threading.Event(), RollupsMeter()
+
+    def trouble(error: StoreError) -> None:
+        meter.refused()
+        announce(f"waiting: {error}", level=logging.WARNING)
+
+    def wait(seconds: float) -> bool:
+        if alive is not None:
+            alive.touch()
+        return stop.wait(seconds)
+
     try:
         client = connect(settings)
         try:
@@ -83,14 +125,18 @@ def rollups(
                 return
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: stop.set())
-            roller.run_forever(
-                wait=stop.wait,
-                share=share,
-                look_s=every,
-                full_every_s=full_every,
-                on_pass=_report,
-                on_trouble=lambda error: typer.echo(f"waiting: {error}", err=True),
-            )
+            with serving(telemetry, meter.metrics):
+                if telemetry.metrics_port:
+                    meter.look_on(lambda: connect(settings), trouble)
+                roller.run_forever(
+                    wait=wait,
+                    share=share,
+                    look_s=every,
+                    full_every_s=full_every,
+                    on_pass=_report,
+                    on_trouble=trouble,
+                    on_cost=lambda built, seconds, is_full: meter.passed(built, seconds, is_full=is_full),
+                )
         finally:
             client.close()
     except StoreError as error:
@@ -98,11 +144,10 @@ def rollups(
 
 
 def _report(built: list[tuple[int, date]]) -> None:
-    if not built:
-        print("no day has changed")
-        return
+    from telemetry.logs import announce
+
     days = sorted(day for _, day in built)
-    print(f"built {len(built)} days, {days[0]} to {days[-1]}", flush=True)
+    announce(f"built {len(built)} days, {days[0]} to {days[-1]}" if built else "no day has changed", file=sys.stdout)
 
 
 @contextmanager

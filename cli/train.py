@@ -9,16 +9,18 @@ import json
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NoReturn
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, cast
 
 import typer
 
 from cli.store import connected
 
 if TYPE_CHECKING:
-    from datadriven.parameters import Parameters
+    from datadriven.parameters import Method, Parameters
 
 _US: Final = 1_000_000
+METHODS: Final = ("markov", "shapley", "ordered_shapley", "learned")
 #: As `schemas/topics/models.yaml` has it.
 _LARGEST_RECORD: Final = 1_200_000
 
@@ -27,8 +29,10 @@ _LARGEST_RECORD: Final = 1_200_000
 class Plan:
     """One training: what is asked of it, and when what it finds counts."""
 
-    method: Literal["markov", "shapley"]
+    method: Method
     order: int
+    positions: int
+    half_life_days: float
     days: float
     closed_days: float | None
     types: tuple[str, ...]
@@ -44,8 +48,14 @@ def register(app: typer.Typer) -> None:
 
 
 def train(
-    method: Annotated[str, typer.Option(help="markov or shapley.")] = "markov",
+    method: Annotated[str, typer.Option(help="markov, shapley, ordered_shapley or learned.")] = "markov",
     order: Annotated[int, typer.Option(min=1, max=3, help="Touches that a Markov state remembers.")] = 1,
+    positions: Annotated[
+        int, typer.Option(min=1, max=10, help="Ranks that ordered_shapley tells apart; later ones share the last.")
+    ] = 4,
+    half_life_days: Annotated[
+        float, typer.Option(min=0.01, max=365, help="In which a touch loses half of its weight; learned.")
+    ] = 7,
     days: Annotated[float, typer.Option(min=1, max=3650, help="Days of journeys, back from the watermark.")] = 90,
     closed_after_days: Annotated[
         float | None,
@@ -68,15 +78,15 @@ def train(
     from attribution.errors import AttributionError
     from attribution.models.registry import resolve
 
-    if method not in {"markov", "shapley"}:
-        _fail(f"error: --method={method!r}: give markov or shapley", 2)
+    kind = _method(method)
     try:
         fallback = resolve(fallback).model_id
     except AttributionError as error:
         _fail(f"error: --fallback: {error}", 2)
-    kind: Literal["markov", "shapley"] = "markov" if method == "markov" else "shapley"
     types = tuple(conversion_type or ())
-    plan = Plan(kind, order, days, closed_after_days, types, minimum, fallback, replicates, lead)
+    plan = Plan(
+        kind, order, positions, half_life_days, days, closed_after_days, types, minimum, fallback, replicates, lead
+    )
     pause_s = _seconds(every) if every else 0.0
     stop = threading.Event()
     while True:
@@ -136,7 +146,8 @@ def fitted(client: Any, plan: Plan, *, now_us: int) -> Parameters:
     terms = Terms(start_us, reached_us, now_us + round(plan.lead_s * _US), plan.minimum, plan.fallback)
     period = Period(state.run_id, start_us, reached_us, closed_us, plan.types, sorted(config.folded_exclusions))
     with staged(client, period, replicates=plan.replicates, thresholds=poisson_thresholds()) as stage:
-        return fit(stage, Asked(plan.method, plan.order, plan.replicates), terms)
+        half_life_us = round(plan.half_life_days * DAY_US)
+        return fit(stage, Asked(plan.method, plan.order, plan.replicates, plan.positions, half_life_us), terms)
 
 
 def _publish(client: Any, parameters: Parameters) -> None:
@@ -177,6 +188,14 @@ def _publish(client: Any, parameters: Parameters) -> None:
             value,
         ),
     )
+
+
+def _method(name: str) -> Method:
+    if name not in METHODS:
+        _fail(f"error: --method={name!r}: give one of {', '.join(METHODS)}", 2)
+    if name == "learned" and find_spec("sklearn") is None:
+        _fail("error: --method='learned': needs scikit-learn; install the extra `learn`", 2)
+    return cast("Method", name)
 
 
 def _seconds(text: str) -> float:

@@ -1,4 +1,4 @@
-"""What data-driven models are trained on, counted in ClickHouse: transitions and channel sets of journeys.
+"""What data-driven models are trained on, from ClickHouse: transitions, channel sets, and journeys themselves.
 
 A training stages its journeys in a table of its own (``Stage``), because nulls are dear to find and several counts are
 made of them, and drops it. What is read is the converged state of a run: late touches, late conversions, refunds,
@@ -48,9 +48,20 @@ class Stage:
         """``state`` (list of texts), ``kind`` (channel, conversion, null), ``next``, ``journeys``, ``replicates``."""
         return queries.arrow(self.client, "training_transitions", stage=self.name, depth=depth)
 
-    def sets(self) -> pa.Table:
-        """``channels`` (list of texts), ``conversions``, ``nulls``, ``replicate_conversions``, ``replicate_nulls``."""
-        return queries.arrow(self.client, "training_sets", stage=self.name)
+    def sets(self, *, positions: int = 0) -> pa.Table:
+        """``channels`` (list of texts), ``conversions``, ``nulls``, ``replicate_conversions``, ``replicate_nulls``.
+
+        With ``positions`` the members are players of the ordered game, as ``datadriven.coalitions.ordered_paths`` names
+        them.
+        """
+        return queries.arrow(self.client, "training_sets", stage=self.name, positions=positions)
+
+    def journeys(self, *, most: int, touches: int) -> pa.Table:
+        """``customer`` (key), ``channels`` (list of texts), ``at`` (list of microseconds), ``converted``.
+
+        At most ``most`` touched journeys, the newest ``touches`` of each.
+        """
+        return queries.arrow(self.client, "training_journeys", stage=self.name, most=most, touches=touches)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from attribution.models.base import Path
 from attribution.models.registry import resolve
 from attribution.money import split_micros
 from datadriven import hazard
+from datadriven.coalitions import channel_of
 from datadriven.parameters import Parameters
 
 #: What stands in on a path none of whose touches has a positive effect.
@@ -89,6 +90,23 @@ class CreditRule:
         return [f"{min(ranks[channel], last)}:{channel}" for channel in channels]
 
 
+class ChannelEffect(NamedTuple):
+    """Of one channel, in parts of ``EFFECT_SCALE``: its effect, and the part of it that earns credit."""
+
+    effect: int
+    positive: int
+
+
+def channel_effects(parameters: Parameters) -> dict[str, ChannelEffect]:
+    """By channel, in the order of the fit; players of an ordered one are added up."""
+    found: dict[str, ChannelEffect] = {}
+    for name, effect in zip(parameters.channels, parameters.effects, strict=True):
+        channel = channel_of(name) if parameters.method == "ordered_shapley" else name
+        before = found.get(channel, ChannelEffect(0, 0))
+        found[channel] = ChannelEffect(before.effect + effect, before.positive + max(0, effect))
+    return found
+
+
 def channel_credits(
     parameters: Parameters, conversions: int, value_micros: int, *, untouched: int = 0, untouched_micros: int = 0
 ) -> ChannelCredits:
@@ -103,11 +121,8 @@ def channel_credits(
         untouched: conversions without a touch, which stay unattributed.
         untouched_micros: their value.
     """
-    sums: dict[str, int] = {}
-    for name, effect in zip(parameters.channels, parameters.effects, strict=True):
-        channel = name.partition(":")[2] if parameters.method == "ordered_shapley" else name
-        sums[channel] = sums.get(channel, 0) + max(0, effect)
-    names, effects = tuple(sums), tuple(sums.values())
+    found = channel_effects(parameters)
+    names, effects = tuple(found), tuple([effect.positive for effect in found.values()])
     total = sum(effects) if parameters.status == "ok" else 0
     if total == 0:
         nothing = (0,) * len(names)

@@ -16,7 +16,7 @@ import numpy as np
 from attribution.models.registry import resolve
 from datadriven import hazard, learned, markov, shapley
 from datadriven.bootstrap import uniform
-from datadriven.coalitions import SetCounts
+from datadriven.coalitions import SetCounts, channel_of
 from datadriven.counts import TransitionCounts
 from datadriven.learned import Journeys, Options
 from datadriven.parameters import HazardCurve, Method, Parameters, Uncertainty, quantised, sealed
@@ -135,10 +135,16 @@ def markov_shares(counts: TransitionCounts) -> dict[str, float]:
     return _shares(found.channels, found.removal_effects)
 
 
-def shapley_shares(sets: SetCounts, smoothing: Smoothing | None = None) -> dict[str, float]:
-    """Share of each channel in the positive Shapley values."""
+def shapley_shares(sets: SetCounts, smoothing: Smoothing | None = None, *, ordered: bool = False) -> dict[str, float]:
+    """Share of each channel in the positive Shapley values; of an ordered game, those of its players added up."""
     found = shapley.fit(sets, smoothing)
-    return _shares(found.channels, found.values)
+    shares = _shares(found.channels, found.values)
+    if not ordered:
+        return shares
+    sums: dict[str, float] = {}
+    for player, share in shares.items():
+        sums[channel_of(player)] = sums.get(channel_of(player), 0.0) + share
+    return sums
 
 
 def _shares(channels: Sequence[str], effects: Sequence[float]) -> dict[str, float]:

@@ -23,7 +23,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
 
 from attribution.config import DAY_US
 from attribution.errors import InvalidParameterError
@@ -214,6 +213,8 @@ def _frequent_pairs(paths: PathCounts, most: int) -> tuple[tuple[int, int], ...]
 
 
 def _logistic(features: Any, won: Integers, inverse_penalty: float) -> tuple[float, Floats]:
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - the extra `learn`, only where it is used
+
     model = LogisticRegression(C=inverse_penalty, max_iter=1_000)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an early end costs fit, which the judging fold shows

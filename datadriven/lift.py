@@ -14,12 +14,14 @@ experiments; Birge 1932 (doi 10.1103/PhysRev.40.207); Cochran 1954 for Q.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from math import fsum, isfinite, sqrt
 from statistics import NormalDist
 from typing import Final, NamedTuple
 
 from attribution.errors import InvalidParameterError
+from attribution.types import UNATTRIBUTED
 
 LEVEL: Final = 0.95
 _Z: Final = NormalDist().inv_cdf((1 + LEVEL) / 2)
@@ -32,6 +34,16 @@ class LiftTest(NamedTuple):
     incremental: float
     standard_error: float
     credited: float
+
+
+class Experiment(NamedTuple):
+    """One test as it was reported; days are inclusive."""
+
+    channel: str
+    start: date
+    end: date
+    incremental: float
+    standard_error: float
 
 
 class Calibrated(NamedTuple):
@@ -81,6 +93,28 @@ def calibrate(tests: Sequence[LiftTest], raw: Mapping[str, float]) -> Calibratio
     tested = fsum(row.raw for row in rows if row.factor is not None)
     explained = fsum(row.raw if row.calibrated is None else row.calibrated for row in rows)
     return Calibration(rows, tested / total if total else 0.0, total - explained)
+
+
+def calibrate_period(
+    tests: Sequence[Experiment], credit: Callable[[date, date], Mapping[str, float]], start: date, end: date
+) -> Calibration:
+    """Each test beside the credit of its own days; its factor applied to the days from ``start`` to ``end``.
+
+    Args:
+        tests: what experiments found.
+        credit: conversions that the model gives each channel on these days, inclusive.
+        start: first day of the credit to calibrate.
+        end: last day.
+
+    Raises:
+        InvalidParameterError: a test whose numbers cannot be.
+    """
+    raw = {name: value for name, value in credit(start, end).items() if name != UNATTRIBUTED}
+    periods = {days: credit(*days) for days in {(test.start, test.end) for test in tests}}
+    matched = [
+        LiftTest(t.channel, t.incremental, t.standard_error, periods[t.start, t.end].get(t.channel, 0.0)) for t in tests
+    ]
+    return calibrate(matched, raw)
 
 
 def _check(test: LiftTest) -> None:

@@ -1,7 +1,7 @@
 -- Journeys that ended in nothing: touches that no live conversion credits, one person's in the order of their times, cut
 -- where the next one came more than closed_us later; such a journey is over closed_us after its last touch, and counts if
 -- that is in the period. So nobody who has ever converted is left out (a later lost journey of a buyer counts), a late
--- conversion takes its touches out of here, and a refund gives them back. Ids are joined to their newest link only.
+-- conversion takes its touches out of here, and a refund gives them back.
 -- stage, run_id; start_us, end_us; closed_us; types: as for the conversions; excluded: channels in lower case
 INSERT INTO {stage:Identifier}
 WITH
@@ -15,12 +15,6 @@ WITH
             AND converted_at >= fromUnixTimestamp64Micro(greatest(0, {start_us:Int64} - 2 * closed), 'UTC')
             AND (empty({types:Array(String)}) OR has({types:Array(String)}, conversion_type))
         SETTINGS do_not_merge_across_partitions_select_final = 1
-    ),
-    links AS
-    (
-        SELECT previous_id, argMax(identities.customer_id, (occurred_at, event_id)) AS survivor
-        FROM identities FINAL
-        GROUP BY previous_id
     ),
     uncredited AS
     (
@@ -37,14 +31,15 @@ WITH
 SELECT
     reinterpretAsUInt64(substring(SHA256(person), 1, 8)),
     arrayMap(touch -> touch.3, journey),
+    arrayMap(touch -> touch.1, journey),
     0
 FROM
 (
     SELECT
-        if(links.survivor = '', uncredited.customer_id, links.survivor) AS person,
+        if(linked.person = '', uncredited.customer_id, linked.person) AS person,
         arraySort(groupArray(touch)) AS touches
     FROM uncredited
-    LEFT JOIN links ON links.previous_id = uncredited.customer_id
+    LEFT JOIN linked_ids AS linked ON linked.id = uncredited.customer_id
     GROUP BY person
 )
 ARRAY JOIN

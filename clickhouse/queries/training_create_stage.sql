@@ -1,4 +1,4 @@
--- One row per journey of a training, new for each. customer is the key of the Poisson bootstrap; weights, computed when they
+-- One row per journey of a training, new for each; times are those of the touches, microseconds since the epoch. customer is the key of the Poisson bootstrap; weights, computed when they
 -- are read, say how often each replicate takes the customer: a Poisson(1) number that is a hash of the customer and of the
 -- number of the replicate (datadriven/bootstrap.py).
 -- stage; replicates: how many; thresholds: of the Poisson distribution
@@ -6,6 +6,7 @@ CREATE TABLE {stage:Identifier}
 (
     customer   UInt64,
     path       Array(LowCardinality(String)),
+    times      Array(Int64),
     converted  UInt8,
     weights    Array(UInt64) ALIAS
         arrayMap(

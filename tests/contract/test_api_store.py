@@ -20,6 +20,7 @@ from attribution.types import UNATTRIBUTED, Conversion, ConversionCredits, Touch
 from clickhouse import queries, rows
 from clickhouse.client import connect
 from clickhouse.fx import Rate, rate_rows
+from clickhouse.lifts import RecordedTest
 from clickhouse.rollups import Roller
 from clickhouse.settings import ClickHouseSettings
 from clickhouse.writer import Writer
@@ -203,6 +204,28 @@ PERIOD = (START - timedelta(days=10), START + timedelta(days=20))
 
 class StoreContract:
     """The suite. A subclass gives ``load``: facts to a store that holds them, and ``empty``."""
+
+    def test_lift_tests_are_kept_replaced_and_taken_back(self, empty: Store) -> None:
+        first = RecordedTest("g/1", "Приём", START, START + timedelta(days=3), -2.5, 0.25, "a 'note'")
+        second = RecordedTest("g2", "Email", START, START + timedelta(days=9), 10.0, 3.0)
+        empty.record_lift_tests([first, second])
+        empty.record_lift_tests([first._replace(incremental=7.0)])
+
+        kept = empty.lift_tests()
+        assert all(test.recorded_at is not None for test in kept)
+        assert [test[:7] for test in kept] == [second[:7], first._replace(incremental=7.0)[:7]]
+
+        assert (empty.drop_lift_test("g/1"), empty.drop_lift_test("g/1")) == (True, False)
+        assert [test.test_id for test in empty.lift_tests()] == ["g2"]
+
+    @pytest.mark.parametrize("kind", ["", "purchase"])
+    def test_lift_credit_is_a_model_s_conversions_of_all_currencies(self, load: Load, kind: str) -> None:
+        facts, expected = build_facts(), defaultdict[str, float](float)
+        for _, found in facts.credits:
+            if kind in {"", found.conversion.conversion_type}:
+                for touch, weight in zip(found.touches, found.weights[MODELS.index("linear")], strict=True):
+                    expected[touch[2]] += weight
+        assert load(facts).lift_credit(*PERIOD, "linear", kind) == pytest.approx(expected)
 
     def test_an_empty_store_has_no_numbers_and_the_unattributed_row(self, empty: Store) -> None:
         meta = empty.standing().meta

@@ -102,3 +102,20 @@ def test_wrong_options_are_told(tmp_path: Path) -> None:
     file = tmp_path / "tests.csv"
     result = CliRunner().invoke(build_app(), ["lift", str(file), "--from", "x", "--to", "2024-10-05"])
     assert (result.exit_code, "--from='x'" in result.stdout + result.stderr) == (2, True)
+
+
+def test_recorded_tests_count_without_the_file_and_once(tmp_path: Path) -> None:
+    for _ in range(2):
+        code, out = lift(tmp_path, "email,2024-10-04,2024-10-07,10,2\n", "--json", "--record")
+        assert code == 0, out
+    result = CliRunner().invoke(build_app(), ["lift", *ASKED, "--json"])
+
+    assert json.loads(result.stdout) == json.loads(out)
+    assert json.loads(result.stdout)["channels"][0]["tests"] == 1
+
+
+def test_recording_needs_a_file() -> None:
+    result = CliRunner().invoke(build_app(), ["lift", *ASKED, "--record"])
+
+    assert result.exit_code == 2
+    assert "--record keeps the tests of a file" in result.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -11,13 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from api.clickhouse_store import ClickHouseStore
 from api.fit_routes import report
 from attribution.config import DAY_US
 from clickhouse.settings import ClickHouseSettings
-from datadriven.parameters import Parameters
+from datadriven.credits import channel_effects
+from datadriven.hazard import removal_effects
+from datadriven.parameters import Parameters, decode
 from schemas.events import ConversionWireEvent
 from simulated import Input, simulated
 from stream_harness import Sent, Stream
@@ -79,35 +83,99 @@ def test_a_fit_is_trained_published_and_divides_what_comes_after_it(stream: Stre
     wait_until(lambda: f"Fit {newest.version}" in log.read_text(), stream)
     row = credit(stream, newest)
     effects = dict(zip(newest.channels, newest.effects, strict=True))
-    parts = [max(0, effects[channel]) for channel in row["path"]]
     assert row["model_version"] == newest.version
-    assert row["weights"] == [part / sum(parts) for part in parts]
+    assert row["weights"] == shared([effects[channel] for channel in row["path"]])
+
+
+def test_the_other_methods_divide_by_what_they_learned(stream: Stream) -> None:
+    """Ordered Shapley by the rank of each channel, the learned model by what is lost without the touch."""
+    stream.start(env=MODELS)
+    stream.produce(buyers(900))
+    stream.wait()
+    fits = {name: published(stream, name) for name in ("ordered_shapley", "learned")}
+
+    ordered = fits["ordered_shapley"]
+    row = credit(stream, ordered)
+    effects = dict(zip(ordered.channels, ordered.effects, strict=True))
+    assert row["model_version"] == ordered.version
+    assert row["weights"] == shared([effects[f"{rank}:{name}"] for rank, name in enumerate(row["path"], start=1)])
+    shares = {share.channel: share for share in report(ordered, is_in_force=True).channels}
+    assert set(row["path"]) <= set(shares)
+    assert all(share.low is not None and share.low <= share.share for share in shares.values())
+
+    learned = fits["learned"]
+    row = credit(stream, learned)
+    assert learned.curve is not None
+    assert row["model_version"] == learned.version
+    places = [learned.channels.index(name) for name in row["path"]]
+    assert row["weights"] == shared(list(removal_effects(learned.curve, places, [0, 1])))
+
+
+def buyers(customers: int) -> list[Sent]:
+    """Each with a touch of ``often`` or ``rarely``, which say how often they buy, and most with a second one."""
+    rng, now_us = random.Random(1), time.time_ns() // 1_000
+    touches, sales = [], []
+    for number in range(customers):
+        key, at_us = f"b{number}".encode(), now_us - rng.randrange(2 * DAY_US, 6 * DAY_US)
+        names = [rng.choice(("often", "rarely")), *(["also"] if rng.random() < 0.6 else [])]
+        for i, name in enumerate(names):
+            touch = {"event_id": f"b{number}-t{i}", "customer_id": key.decode(), "channel": name}
+            touches.append(
+                Sent("touchpoint", key, json.dumps({**touch, "occurred_at": at_us + i * 1_000_000}).encode())
+            )
+        if rng.random() < (0.8 if "often" in names else 0.2):
+            sale = {"event_id": f"b{number}-c", "customer_id": key.decode(), "conversion_type": "purchase", "value": 1}
+            sales.append(Sent("conversion", key, json.dumps({**sale, "occurred_at": at_us + 60_000_000}).encode()))
+    return [*touches, *sales]
+
+
+def published(stream: Stream, method: str) -> Parameters:
+    """The newest fit, once the worker has it."""
+    told = train(stream, "--method", method, "--minimum", "50", "--lead", "0", "--json")
+    assert told.returncode == 0, told.stderr
+    fit = decode(msgspec.json.encode(json.loads(told.stdout), order="sorted"))
+    assert (fit.status, fit.method) == ("ok", method)
+    log = stream.folder / "worker-0.log"
+    wait_until(lambda: f"Fit {fit.version}" in log.read_text(), stream)
+    return fit
+
+
+def shared(effects: list[int]) -> list[float]:
+    positive = [max(0, effect) for effect in effects]
+    return [part / sum(positive) for part in positive]
 
 
 def credit(stream: Stream, fit: Parameters) -> dict[str, Any]:
-    """The row of a conversion of two channels that was made after the fit counts."""
-    now_us = max(time.time_ns() // 1_000, fit.effective_from_us)
-    names = sorted(fit.channels, key=lambda name: -fit.effects[fit.channels.index(name)])[:2]
+    """The row of a conversion of two channels that was made when the fit begins to count."""
+    at_us, customer = fit.effective_from_us, fit.method
+    strongest = sorted(channel_effects(fit).items(), key=lambda pair: -pair[1].effect)
     touches = [
-        {"event_id": f"fresh-t{i}", "customer_id": "fresh", "occurred_at": now_us - DAY_US + i, "channel": name}
-        for i, name in enumerate(names)
+        {"event_id": f"{customer}-t{i}", "customer_id": customer, "occurred_at": at_us - DAY_US + i, "channel": name}
+        for i, (name, _) in enumerate(strongest[:2])
     ]
-    conversion = {"event_id": "fresh-c", "customer_id": "fresh", "occurred_at": now_us, "conversion_type": "purchase"}
-    stream.produce([Sent("touchpoint", b"fresh", json.dumps(t).encode()) for t in touches])
+    conversion = {"event_id": f"{customer}-c", "customer_id": customer, "occurred_at": at_us, "value": 1}
+    stream.produce([Sent("touchpoint", customer.encode(), json.dumps(t).encode()) for t in touches])
     stream.wait()
-    stream.produce([Sent("conversion", b"fresh", json.dumps({**conversion, "value": 1, "currency": "USD"}).encode())])
+    stream.produce(
+        [Sent("conversion", customer.encode(), json.dumps({**conversion, "conversion_type": "purchase"}).encode())]
+    )
     stream.wait()
     sql = """
         SELECT a.model_version AS model_version, a.path AS path, w.weights AS weights
-        FROM (SELECT * FROM conversions_attributed WHERE model = 'data_driven' AND customer_id = 'fresh') AS a
+        FROM
+            (SELECT * FROM conversions_attributed WHERE model = 'data_driven' AND customer_id = {customer:String}) AS a
         JOIN
         (
             SELECT conversion_id, groupArray(weight) AS weights
-            FROM (SELECT * FROM credits WHERE model = 'data_driven' AND customer_id = 'fresh' ORDER BY position)
+            FROM
+            (
+                SELECT * FROM credits
+                WHERE model = 'data_driven' AND customer_id = {customer:String} ORDER BY position
+            )
             GROUP BY conversion_id
         ) AS w USING (conversion_id)
     """
-    (found,) = stream.client().query(sql).named_results()
+    (found,) = stream.client().query(sql, {"customer": customer}).named_results()
     return dict(found)
 
 
@@ -121,7 +189,7 @@ def wait_until(is_so: Any, stream: Stream) -> None:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        (("--method", "magic"), "--method='magic': give markov or shapley"),
+        (("--method", "magic"), "--method='magic': give one of markov, shapley, ordered_shapley, learned"),
         (("--fallback", "magic"), "--fallback: "),
         (("--every", "1x"), "--every='1x': give a time from 10s to 366d"),
     ],

@@ -13,6 +13,7 @@ from attribution.batch import attribute_all
 from attribution.config import DAY_US, AttributionConfig
 from attribution.identity import Link
 from attribution.types import ConversionCredits, ConversionEvent, Touch
+from cli.fitting import journeys as journeys_read
 from cli.fitting import set_counts, transition_counts
 from clickhouse.client import connect
 from clickhouse.rows import attribution_rows, identity_rows, touchpoint_rows
@@ -20,8 +21,9 @@ from clickhouse.settings import ClickHouseSettings
 from clickhouse.training import Period, Stage, staged
 from clickhouse.writer import Writer
 from datadriven.bootstrap import customer_keys, poisson_thresholds, replicate_counts, weights
-from datadriven.coalitions import SetCounts
+from datadriven.coalitions import SetCounts, ordered_paths
 from datadriven.counts import TransitionCounts
+from datadriven.learned import Journeys
 from datadriven.paths import PathCounts
 from schemas.events import IdentityEvent, TouchpointEvent
 
@@ -47,9 +49,13 @@ class World:
     def credits(self) -> dict[str, ConversionCredits]:
         return attribute_all(self.touches, self.events, CONFIG, self.links)
 
-    def owner(self, customer: str) -> str:
-        newest = [link for link in sorted(self.links) if link.previous_id == customer]
-        return newest[-1].customer_id if newest else customer
+    def person(self, customer: str) -> str:
+        """The smallest of the ids that links join, through however many."""
+        known, before = {customer}, 0
+        while len(known) > before:
+            before = len(known)
+            known |= {i for x in self.links for i in x[2:] if known & {*x[2:]}}
+        return min(known)
 
 
 def world(seed: int, customers: int = 80) -> World:
@@ -59,6 +65,9 @@ def world(seed: int, customers: int = 80) -> World:
         person, device = f"c{number}", f"d{number}"
         if rng.random() < 0.3:
             found.links.append(Link(START + rng.randrange(40) * DAY_US, f"l{number}", device, person))
+            if rng.random() < 0.3:  # a chain: the person is merged into another one
+                other = f"c{rng.randrange(customers)}"
+                found.links.append(Link(START + rng.randrange(40) * DAY_US, f"m{number}", person, other))
         for k in range(rng.randrange(9)):
             touch = (START + rng.randrange(40 * 24) * DAY_US // 24, f"t{number}-{k}", rng.choice(CHANNELS), "")
             found.touches.append((device if rng.random() < 0.3 else person, touch))
@@ -78,6 +87,16 @@ class Journey:
     customer: str
     path: tuple[str, ...]
     converted: bool
+    times: tuple[int, ...]
+
+
+def unpacked(found: Journeys) -> list[tuple[int, tuple[str, ...], tuple[int, ...], int]]:
+    paths, rows = found.paths, []
+    for i, key in enumerate(found.keys):
+        touches = slice(paths.offsets[i], paths.offsets[i + 1])
+        names = tuple(paths.channels[step] for step in paths.steps[touches])
+        rows.append((int(key), names, tuple(found.times_us[touches].tolist()), int(paths.converted[i])))
+    return rows
 
 
 def journeys(found: World, period: Period) -> list[Journey]:
@@ -92,7 +111,14 @@ def journeys(found: World, period: Period) -> list[Journey]:
         credited |= {t[1] for t in touches}
         if period.start_us <= conversion.at_us < period.end_us:
             (owner,) = {c for c, e in found.events if f"{e.conversion_type}:{e.order_id}" == conversion.conversion_id}
-            rows.append(Journey(owner, tuple(t[2] for t in touches), converted=True))
+            rows.append(
+                Journey(
+                    found.person(owner),
+                    tuple(t[2] for t in touches),
+                    converted=True,
+                    times=tuple(t[0] for t in touches),
+                )
+            )
     return rows + nulls(found, period, credited)
 
 
@@ -101,7 +127,7 @@ def nulls(found: World, period: Period, credited: set[str]) -> list[Journey]:
     by_person: dict[str, list[Touch]] = {}
     for customer, touch in found.touches:
         if touch[1] not in credited and touch[2].casefold() not in period.excluded:
-            by_person.setdefault(found.owner(customer), []).append(touch)
+            by_person.setdefault(found.person(customer), []).append(touch)
     for person, touches in by_person.items():
         runs: list[list[Touch]] = []
         for touch in sorted(touches):
@@ -109,7 +135,7 @@ def nulls(found: World, period: Period, credited: set[str]) -> list[Journey]:
                 runs.append([])
             runs[-1].append(touch)
         rows += [
-            Journey(person, tuple(t[2] for t in run), converted=False)
+            Journey(person, tuple(t[2] for t in run), converted=False, times=tuple(t[0] for t in run))
             for run in runs
             if period.start_us <= run[-1][0] + period.closed_us < period.end_us
         ]
@@ -169,14 +195,23 @@ def test_counts_equal_plain_python(client: Client, depth: int, types: tuple[str,
     with staged(client, period, replicates=REPLICATES, thresholds=poisson_thresholds()) as stage:
         read = list(transition_counts(stage.transitions(depth=depth), depth))
         sets = list(set_counts(stage.sets()))
+        ordered = list(set_counts(stage.sets(positions=depth)))
+        told = journeys_read(stage.journeys(most=10_000, touches=2 + depth))
 
     assert read[0] == TransitionCounts.from_paths(paths, depth)
     assert read[1:] == list(replicate_counts(paths, keys, REPLICATES, depth))
     assert sets[0] == SetCounts.from_paths(paths)
+    assert ordered[0] == SetCounts.from_paths(ordered_paths(paths, positions=depth))
     for replicate in range(REPLICATES):
         drawn = weights(keys, replicate)
         weighted = paths.weighted(drawn * paths.converted, drawn * paths.nulls)
         assert sets[1 + replicate] == SetCounts.from_paths(weighted)
+        assert ordered[1 + replicate] == SetCounts.from_paths(ordered_paths(weighted, positions=depth))
+    assert sorted(unpacked(told)) == sorted(
+        (int(key), row.path[-2 - depth :], row.times[-2 - depth :], int(row.converted))
+        for key, row in zip(keys, rows, strict=True)
+        if row.path
+    )
 
 
 def test_a_late_conversion_takes_a_null_and_a_refund_gives_it_back(client: Client) -> None:

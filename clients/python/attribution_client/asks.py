@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from attribution_client import lines
@@ -131,6 +131,22 @@ def run(run: str) -> Call[runs_.RunEntry]:
 def data_driven(*, limit: int | None = None) -> Call[fits.FitReports]:
     """The newest fits of the data-driven model, with intervals and warnings."""
     return get(f"{_V1}/attribution/data-driven", fits.FitReports, query=query({"limit": limit}))
+
+
+def lift_tests() -> Call[fits.LiftTests]:
+    """Experiments on record."""
+    return get(f"{_V1}/analytics/lift-tests", fits.LiftTests)
+
+
+def record_lift_tests(tests: Iterable[Event]) -> Call[fits.LiftTestsKept]:
+    """Keep experiments; the same ``test_id`` again replaces. Fields: ``LiftTest`` without ``recorded_at``."""
+    plain = [{k: v.isoformat() if isinstance(v, date) else v for k, v in test.items()} for test in tests]
+    return post(f"{_V1}/analytics/lift-tests", fits.LiftTestsKept, {"tests": plain}, is_repeatable=True)
+
+
+def drop_lift_test(test_id: str) -> Call[None]:
+    """Take an experiment back."""
+    return delete(f"{_V1}/analytics/lift-tests/{{test_id}}", type(None), test_id=test_id)
 
 
 def runs(*, with_dropped: bool | None = None) -> Call[runs_.RunReport]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from attribution_client import asks
+from attribution_client import asks, managing
 from attribution_client import parameters as asked
 from attribution_client.endpoint import Endpoint, Pages
 from attribution_client.models import analytics, attribution, fits, paths
@@ -38,6 +38,10 @@ class Endpoints:
     each_campaign = Pages(_campaigns, lambda page: page.campaigns)
     roi = Endpoint(table(f"{_ANALYTICS}/roi", analytics.RoiReport, period))
     budget = Endpoint(table(f"{_ANALYTICS}/budget", fits.BudgetPlan, budget))
+    lift = Endpoint(table(f"{_ANALYTICS}/lift", fits.LiftCalibration, asked.lift))
+    lift_tests = Endpoint(asks.lift_tests)
+    record_lift_tests = Endpoint(asks.record_lift_tests)
+    drop_lift_test = Endpoint(asks.drop_lift_test)
     timeseries = Endpoint(table(f"{_ANALYTICS}/timeseries", analytics.Timeseries, series))
     top_paths = Endpoint(_top_paths)
     each_path = Pages(_top_paths, lambda page: page.paths)
@@ -53,6 +57,10 @@ class Endpoints:
     runs = Endpoint(asks.runs)
     compare_runs = Endpoint(asks.compare_runs)
     promote = Endpoint(asks.promote)
+    begin_run = Endpoint(managing.begin_run)
+    cancel_run = Endpoint(managing.cancel_run)
+    drop_run = Endpoint(managing.drop_run)
+    run_difference = Endpoint(managing.run_difference)
 
     data_status = Endpoint(asks.data_status)
     send_touchpoints = Endpoint(asks.send_touchpoints)
@@ -60,6 +68,10 @@ class Endpoints:
     send_spend = Endpoint(asks.send_spend)
     send_identities = Endpoint(asks.send_identities)
     erase = Endpoint(asks.erase)
+    dead_letters = Endpoint(managing.dead_letters)
+    each_dead_letter = Pages(managing.dead_letters, lambda page: page.letters)
+    dead_letter = Endpoint(managing.dead_letter)
+    retry_dead_letters = Endpoint(managing.retry_dead_letters)
 
     who = Endpoint(asks.who)
     token = Endpoint(asks.token)
@@ -69,3 +81,6 @@ class Endpoints:
     keys = Endpoint(asks.keys)
     create_key = Endpoint(asks.create_key)
     revoke_key = Endpoint(asks.revoke_key)
+    users = Endpoint(managing.users)
+    create_user = Endpoint(managing.create_user)
+    change_user = Endpoint(managing.change_user)

@@ -51,6 +51,15 @@ class Budget(Period, total=False):
     total: Decimal | str | None
 
 
+class Lift(TypedDict, total=False):
+    """The credit that lift tests calibrate: of these conversion days, of all currencies."""
+
+    start_date: Day | None
+    end_date: Day | None
+    attribution_model: str | None
+    conversion_type: str | None
+
+
 class Conversions(TypedDict, total=False):
     """Conversions of these days."""
 
@@ -135,6 +144,11 @@ def series(**asked: Unpack[Series]) -> Query:
 def budget(**asked: Unpack[Budget]) -> Query:
     """See ``Budget``."""
     return query(asked, Budget)
+
+
+def lift(**asked: Unpack[Lift]) -> Query:
+    """See ``Lift``."""
+    return query(asked, Lift)
 
 
 def conversions(**asked: Unpack[Conversions]) -> Query:

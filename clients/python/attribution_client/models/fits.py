@@ -1,12 +1,12 @@
-"""Answers about the data-driven model and about budgets."""
+"""Answers about the data-driven model, about budgets and about lift tests."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from attribution_client.frames import Table
-from attribution_client.models.common import Dated
+from attribution_client.models.common import Dated, Meta
 from attribution_client.money import Money
 
 
@@ -89,5 +89,66 @@ class BudgetPlan(Dated, Table):
     assumptions: tuple[str, ...]
     warnings: tuple[str, ...]
     total = Money()
+
+    row_path = (("channels", ""),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiftTest:
+    """One experiment; days are inclusive, numbers in conversions."""
+
+    test_id: str
+    channel: str
+    start_date: date
+    end_date: date
+    incremental_conversions: float
+    standard_error: float
+    note: str
+    recorded_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiftTests(Table):
+    """All that are on record."""
+
+    tests: tuple[LiftTest, ...]
+
+    row_path = (("tests", ""),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiftTestsKept:
+    """How many were kept."""
+
+    kept: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibratedChannel:
+    """Raw credit of a channel, and beside it what its tests say; None without a usable test."""
+
+    channel: str
+    credited: float
+    tests: int
+    factor: float | None
+    factor_low: float | None
+    factor_high: float | None
+    calibrated: float | None
+    calibrated_low: float | None
+    calibrated_high: float | None
+    disagreement: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiftCalibration(Table):
+    """A model's credit with what experiments say of it; read ``coverage`` and ``residual``."""
+
+    start_date: date
+    end_date: date
+    channels: tuple[CalibratedChannel, ...]
+    level: float
+    coverage: float
+    residual: float
+    meta: Meta
 
     row_path = (("channels", ""),)
