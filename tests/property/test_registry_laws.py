@@ -65,7 +65,12 @@ def written(text: str, value: dict[str, Any]) -> bytes:
     return out.getvalue()
 
 
-WIDER: dict[Any, list[Any]] = {"int": ["long", "double", ["null", "int"]], "long": ["double"], "string": ["bytes"], "bytes": ["string"]}
+WIDER: dict[Any, list[Any]] = {
+    "int": ["long", "double", ["null", "int"]],
+    "long": ["double"],
+    "string": ["bytes"],
+    "bytes": ["string"],
+}
 
 
 @st.composite
