@@ -50,10 +50,13 @@ class Built(NamedTuple):
     waiting: int
 
 
-def current(run: Run, run_id: int, start: date, end: date) -> list[date]:
-    """Days (from ``start`` to ``end``, inclusive) of a run whose path sums hold all that was marked, ascending."""
+def current(run: Run, run_id: int, start: date, end: date) -> dict[date, int]:
+    """Days of a run whose path sums hold all that was marked, and when each was built, in microseconds since the epoch.
+
+    What is read of these days by several statements is of one build if the answer is the same before and after them.
+    """
     rows = run("path_sums_current", run_id=run_id, start=start, end=end, format=FORMAT)
-    return [row["day"] for row in rows]
+    return {row["day"]: row["built_us"] for row in rows}
 
 
 class PathRoller:

@@ -18,12 +18,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from attribution_client import AttributionError, Client
 
 COMMAND = [sys.executable, "-P", "-m", "cli"]
 CHROMIUM = "/usr/bin/chromium"
+expect.set_options(timeout=30_000)  # a busy machine is no defect
 _FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -158,7 +159,7 @@ class Visitor:
         self.stack = stack
         self.context: BrowserContext = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | context))
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(60_000)
         self.wrong: list[str] = []
         self.page.on("console", lambda m: self.wrong.append(f"console: {m.text}") if m.type == "error" else None)
         self.page.on("pageerror", lambda error: self.wrong.append(f"script: {error}"))
@@ -187,6 +188,16 @@ class Visitor:
         """Another page by the menu."""
         self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=page, exact=True).click()
         self.page.get_by_role("heading", name=page, level=1).wait_for()
+        return self.settled()
+
+    def box(self, label: str) -> Locator:
+        """A choice by its label."""
+        return self.page.get_by_test_id("stSelectbox").filter(has=self.page.get_by_text(label, exact=True))
+
+    def pick(self, label: str, choice: str) -> Visitor:
+        """Choose something else there."""
+        self.box(label).get_by_role("combobox").click()
+        self.page.get_by_role("option", name=choice, exact=True).click()
         return self.settled()
 
     def settled(self) -> Visitor:

@@ -77,7 +77,12 @@ def visit(store: MemoryStore, letters: MemoryLetters) -> Iterator[Visit]:
     offsets = MemoryOffsets({(TOPIC, 0): Bounds(0, 45)})
     replays = MemoryReplays(store.run_list)
     with visiting(
-        store, offsets=offsets, producer=MemoryProducer(), letters=lambda _: letters, replays=lambda _: replays
+        store,
+        offsets=offsets,
+        producer=MemoryProducer(),
+        gap_check=lambda *_: None,
+        letters=lambda _: letters,
+        replays=lambda _: replays,
     ) as found:
         yield found
 
@@ -174,9 +179,11 @@ def test_a_what_if_is_begun_stopped_compared_and_shown(visit: Visit, api: Client
     page = ran(page)
     assert next(r.name for r in store.runs() if r.is_active) == "half-life-14"
     api.promote("live", frozen=True)
+    st.cache_data.clear()
     page = visit.open("What-if", run="half-life-14")
     next(b for b in page.button if b.key == "drop").click()
     ran(page)
+    assert [e.value for e in page.error] == []
     assert "half-life-14" not in {r.name for r in api.runs().runs}
 
 
