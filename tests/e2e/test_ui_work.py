@@ -44,8 +44,9 @@ def test_finding_the_most_frequent_path(window: Window, ui: UiStack) -> None:
 
 def test_a_what_if_is_computed_and_its_difference_seen(window: Window, ui: UiStack) -> None:
     page = (visitor := window().sign_in("What-if?model=Time+decay")).page
-    page.get_by_label("Half-life, days").fill("1")
-    page.get_by_label("Half-life, days").press("Tab")
+    half_life = page.get_by_role("spinbutton", name="Half-life, days")
+    half_life.fill("1")
+    half_life.press("Tab")
     visitor.settled()
     page.get_by_role("button", name="Compute").click()
     page.get_by_text("Gains most").wait_for(timeout=_PATIENCE_MS)
@@ -71,7 +72,7 @@ def test_a_dead_letter_is_mended_and_attributed(window: Window, ui: UiStack) -> 
     with ui.client() as client:
         wait_for(lambda: next(iter(client.dead_letters(reason="bad_amount", since=event["occurred_at"]).letters), None))
     page = (visitor := window().sign_in("Live")).page
-    grid = page.locator(".st-key-table-dead-letters canvas").first
+    grid = page.locator(".st-key-table-dead-letters .dvn-scroller").first
     grid.click(position={"x": 18, "y": 52})  # the first row's box: the newest letter
     box = page.get_by_label("What was sent")
     expect(box).to_have_value(json.dumps(event))
@@ -119,6 +120,9 @@ def test_a_key_is_made_works_and_is_revoked(window: Window, ui: UiStack) -> None
         page.get_by_role("button", name="I have it").click()
         visitor.settled()
         assert text not in page.content()
+        page.get_by_label("Key to revoke").click()
+        page.get_by_role("option", name=f"of a test, viewer, {text.split('.')[0]}").click()
+        visitor.settled()
         page.get_by_role("button", name="Revoke …").click()
         page.get_by_role("button", name="Revoke it").click()
         page.get_by_text("Revoked: of a test, viewer").wait_for()
