@@ -27,19 +27,17 @@ def main() -> None:
     """One run of the script."""
     st.set_page_config(page_title="Attribution", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
     who = session.signed_in()
-    groups: dict[str, list[st.Page]] = {}
     entries: dict[str, st.Page] = {}
     for page in PAGES:
         if page.scope in who.scopes:
-            entry = st.Page(
+            entries[page.path] = st.Page(
                 _shown(page), title=page.title, icon=page.icon, url_path=page.path, default=page is PAGES[0]
             )
-            groups.setdefault(page.group, []).append(entry)
-            entries[page.path] = entry
-    if not groups:
+    if not entries:
         session.nothing_allowed(who)
     links.remember(entries)
-    chosen = st.navigation(groups, expanded=True)
+    # without headings: with them Streamlit makes a list that screen readers do not take for one
+    chosen = st.navigation(list(entries.values()), expanded=True)
     session.corner(who)
     chosen.run()
 

@@ -18,14 +18,12 @@ class Way(NamedTuple):
     Attributes:
         name: short, in the customer's id.
         title: for people.
-        language: of the text, for colours.
         text: from the address of the API, the write key and the customer's id.
         needs: what must be there first.
     """
 
     name: str
     title: str
-    language: str
     text: Callable[[str, str, str], str]
     needs: str
 
@@ -71,19 +69,17 @@ producer.flush()"""
 
 
 WAYS: Final = (
-    Way("curl", "curl", "sh", _curl, "Nothing but curl."),
-    Way("python", "Python", "python", _python, "`pip install ./clients/python` in the repository."),
+    Way("curl", "curl", _curl, "Nothing but curl."),
+    Way("python", "Python", _python, "`pip install ./clients/python` in the repository."),
     Way(
         "segment",
         "Segment",
-        "python",
         _segment,
         "`pip install segment-analytics-python`. Other SDKs of Segment and RudderStack, and GA4: docs/collector.md.",
     ),
     Way(
         "kafka",
         "Kafka",
-        "python",
         _kafka,
         "`pip install confluent-kafka`, and the broker's address in KAFKA_BOOTSTRAP_SERVERS.",
     ),

@@ -20,7 +20,6 @@ class Page:
         icon: a Material symbol, as Streamlit names it.
         module: of this folder; also where it is found: ``/ui/<path>``.
         path: part of the address; the same as links from elsewhere use.
-        group: heading in the menu.
         scope: who does not hold it does not see the page (see docs/security.md).
         filters: names of ``ui.filters``.
     """
@@ -29,7 +28,6 @@ class Page:
     icon: str
     module: str
     path: str
-    group: str = "Results"
     scope: str = "reports"
     filters: tuple[str, ...] = ()
 
@@ -42,12 +40,12 @@ PAGES: Final = (
     Page("Compare models", ":material/compare_arrows:", "models", "Models", filters=("period", "currency", "type")),
     Page("Paths", ":material/account_tree:", "paths", "Paths", filters=("period", "currency", "type")),
     Page("Funnel", ":material/filter_alt:", "funnel", "Funnel", filters=("period",)),
-    Page("What-if", ":material/experiment:", "what_if", "What-if", "Decide", filters=("period", "model")),
-    Page("Budget", ":material/savings:", "budget", "Budget", "Decide", filters=REPORT),
-    Page("Journeys", ":material/route:", "journeys", "Journeys", "Customers", "customers"),
-    Page("Explain", ":material/function:", "explain", "Explain", "Customers", "customers"),
-    Page("Live", ":material/stream:", "live", "Live", "Data", filters=("model",)),
-    Page("Pipeline health", ":material/monitor_heart:", "health", "Health", "Data"),
-    Page("Setup", ":material/rocket_launch:", "setup", "Setup", "Data", "customers"),
-    Page("Keys & users", ":material/key:", "keys", "Keys", "Administration", "manage"),
+    Page("What-if", ":material/experiment:", "what_if", "What-if", filters=("period", "model")),
+    Page("Budget", ":material/savings:", "budget", "Budget", filters=REPORT),
+    Page("Journeys", ":material/route:", "journeys", "Journeys", "customers"),
+    Page("Explain", ":material/function:", "explain", "Explain", "customers"),
+    Page("Live", ":material/stream:", "live", "Live", filters=("model",)),
+    Page("Pipeline health", ":material/monitor_heart:", "health", "Health"),
+    Page("Setup", ":material/rocket_launch:", "setup", "Setup", "customers"),
+    Page("Keys & users", ":material/key:", "keys", "Keys", "manage"),
 )

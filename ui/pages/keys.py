@@ -106,7 +106,7 @@ def _revoke(keys: list[KeyOut]) -> None:
         chosen = st.selectbox("Key to revoke", list(labels), format_func=labels.__getitem__, key="revoke", width=360)
         with st.popover("Revoke …", icon=":material/block:"):
             st.markdown(f"**{labels[chosen]}** is refused from then on, for good.")
-            if st.button("Revoke it", type="primary", key="revoke-it"):
+            if st.button("Revoke it", key="revoke-it"):
                 with in_words():
                     session.client().revoke_key(chosen)
                     asking.forget()
@@ -137,7 +137,7 @@ def _users(who: Who) -> None:
                 st.session_state[_SAID] = f"{made.name} can sign in as {made.role}."
                 st.rerun()
     if not found:
-        st.caption(
+        st.markdown(
             "Nobody signs in by name yet; keys work all the same. On the machine itself: `attribution user create`."
         )
         return
@@ -170,7 +170,7 @@ def _change(user: UserOut) -> None:
         if disabled_at is None:
             with st.popover("Let in no more …", icon=":material/block:"):
                 st.markdown(f"The sessions of **{name}** end at once.")
-                if st.button("Disable", type="primary", key="disable-it"):
+                if st.button("Disable", key="disable-it"):
                     _do(name, f"{name} may not sign in any more.", disabled=True)
         elif st.button("Let in again"):
             _do(name, f"{name} may sign in again.", disabled=False)

@@ -150,7 +150,7 @@ def _letters() -> None:
             "They are kept for seven days, the counts for 90.",
         )
         return
-    older = "" if page.is_whole else " Older ones: `attribution dlq list`."
+    older = "" if page.is_whole else " Older ones: attribution dlq list."
     event = table(
         [_letter_row(letter) for letter in page.letters],
         name="dead-letters",
@@ -207,7 +207,7 @@ def _one(letter: DeadLetter) -> None:
             st.code(whole.value or "(no value)", language=None, wrap_lines=True)
         if not _may_retry():
             if is_text:
-                st.code(whole.value or "", language="json", wrap_lines=True)
+                st.code(whole.value or "", language=None, wrap_lines=True)
             st.caption("An administrator can send it again.")
             return
         typed = st.text_area(
@@ -221,7 +221,6 @@ def _one(letter: DeadLetter) -> None:
         again = st.button(
             "Send the mended one" if is_new else "Send it again",
             icon=":material/replay:",
-            type="primary",
             key="send-again",
         )
         if again:

@@ -33,8 +33,8 @@ def show(asked: Filters) -> None:
     key = st.session_state.get(_MADE, NO_KEY)
     for tab, way in zip(st.tabs([way.title for way in WAYS]), WAYS, strict=True):
         with tab:
-            st.caption(way.needs)
-            st.code(way.text(address(), key, _customer(way, mark)), language=way.language, wrap_lines=True)
+            st.markdown(way.needs)
+            st.code(way.text(address(), key, _customer(way, mark)), language=None, wrap_lines=True)
             _arrived(way, _customer(way, mark))
     with st.expander("And then", icon=":material/arrow_forward:"):
         st.markdown(
@@ -69,12 +69,12 @@ def _key() -> None:
         st.info(f"Put a write key in the place of {NO_KEY}: an administrator makes one, role ingestor.")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button("Make a write key", icon=":material/key:", type="primary"):
+        if st.button("Make a write key", icon=":material/key:"):
             with in_words():
                 made = session.client().create_key("ingestor", label="first event")
                 st.session_state[_MADE] = made.key
                 st.rerun()
-        st.caption(
+        st.markdown(
             f"It may send events and read nothing. Or put one that you have in the place of {NO_KEY}. On the machine "
             "itself: `attribution key create --role ingestor`."
         )

@@ -115,7 +115,6 @@ def _form(active: RunEntry, asked: Filters) -> None:
     name = st.text_input("Name", placeholder=own_name(changed), key="run_name", max_chars=64, width=320).strip()
     begin = st.button(
         "Compute",
-        type="primary",
         icon=":material/play_arrow:",
         disabled=not changed,
         help=None if changed else "Change something first.",
@@ -290,7 +289,7 @@ def _decide(active: RunEntry, run: RunEntry) -> None:
             )
             if not run.is_fed:
                 st.warning("No worker can add to it: it stays as it is, and new conversions are not in it.")
-            if st.button("Show it" if run.is_fed else "Show it, frozen", type="primary", key="promote"):
+            if st.button("Show it" if run.is_fed else "Show it, frozen", key="promote"):
                 with in_words():
                     session.client().promote(run.name, expected_active=active.run_id, frozen=not run.is_fed)
                     asking.forget()

@@ -23,9 +23,9 @@ def how(formula: str, call: str, asked: Mapping[str, Any], query: str) -> None:
     with st.expander("How was this computed?", icon=":material/calculate:"):
         st.markdown(formula)
         st.markdown("The call of the API, with an API key in the header `X-API-Key`:")
-        st.code(address(call, asked), language="http", wrap_lines=True)
+        st.code(address(call, asked), language=None, wrap_lines=True)
         st.markdown("The same from the views of ClickHouse:")
-        st.code(sql(query), language="sql", wrap_lines=True)
+        st.code(sql(query), language=None, wrap_lines=True)
 
 
 def address(call: str, asked: Mapping[str, Any]) -> str:

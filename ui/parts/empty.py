@@ -16,6 +16,6 @@ def nothing(why: str, command: str = "", then: str = "") -> None:
     with st.container(border=True):
         st.markdown(f":material/inbox: **{why}**")
         if command:
-            st.code(command, language="sh", wrap_lines=True)
+            st.code(command, language=None, wrap_lines=True)
         if then:
             st.markdown(then)
