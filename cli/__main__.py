@@ -19,6 +19,7 @@ MODULES: Final = (
     "simulate",
     "calculate",
     "store",
+    "rollups",
     "fx",
     "serve",
     "openapi",

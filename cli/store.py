@@ -1,4 +1,4 @@
-"""``attribution migrate`` and ``attribution rollups``; the connection to the store that commands share."""
+"""``attribution migrate``; the connection to the store that commands share."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from clickhouse.settings import ClickHouseSettings
 
 
 def register(app: typer.Typer) -> None:
-    """Adds ``migrate`` and ``rollups``."""
+    """Adds ``migrate``."""
     app.command()(migrate)
-    app.command()(rollups)
 
 
 def migrate(
@@ -29,7 +26,7 @@ def migrate(
     from clickhouse.errors import MigrationError, StoreError
 
     if action not in {"apply", "status"}:
-        _fail(f"ACTION={action!r}: choose apply or status", 2)
+        fail(f"ACTION={action!r}: choose apply or status", 2)
     settings = read_settings()
     try:
         if action == "status":
@@ -39,9 +36,9 @@ def migrate(
             return
         changed = migrations.migrate(settings, dry_run=dry_run)
     except MigrationError as error:
-        _fail(str(error), 2)
+        fail(str(error), 2)
     except StoreError as error:
-        _fail(str(error), 1)
+        fail(str(error), 1)
     for migration in changed:
         print(f"{'would apply' if dry_run else 'applied'} {migration.version:04} {migration.name}")
         if dry_run:
@@ -52,57 +49,6 @@ def migrate(
                 )
     if not changed:
         print(f"database {settings.database} is up to date")
-
-
-def rollups(
-    every: Annotated[float, typer.Option("--every", min=0.05, help="Seconds between two looks for changes.")] = 0.2,
-    share: Annotated[
-        float, typer.Option("--share", min=0.01, max=1.0, help="Of the time in which sums may be at work.")
-    ] = 0.2,
-    full_every: Annotated[
-        float, typer.Option("--full-every", min=0, help="Seconds between two builds of older days and touch days.")
-    ] = 5.0,
-    once: Annotated[bool, typer.Option("--once", help="Build what is dirty now, then end.")] = False,
-) -> None:
-    """Recomputes the daily sums where credits changed: at once, but for a bounded share of the time."""
-    import signal
-    import threading
-
-    from clickhouse.client import connect
-    from clickhouse.errors import StoreError
-    from clickhouse.rollups import Roller
-
-    settings = read_settings()
-    stop = threading.Event()
-    try:
-        client = connect(settings)
-        try:
-            roller = Roller(client)
-            if once:
-                _report(roller.drain())
-                return
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: stop.set())
-            roller.run_forever(
-                wait=stop.wait,
-                share=share,
-                look_s=every,
-                full_every_s=full_every,
-                on_pass=_report,
-                on_trouble=lambda error: typer.echo(f"waiting: {error}", err=True),
-            )
-        finally:
-            client.close()
-    except StoreError as error:
-        _fail(str(error), 1)
-
-
-def _report(built: list[tuple[int, date]]) -> None:
-    if not built:
-        print("no day has changed")
-        return
-    days = sorted(day for _, day in built)
-    print(f"built {len(built)} days, {days[0]} to {days[-1]}", flush=True)
 
 
 @contextmanager
@@ -119,7 +65,7 @@ def connected() -> Iterator[Any]:  # the client's type belongs to the room that 
         finally:
             client.close()
     except StoreError as error:
-        _fail(f"error: {error}", 1)
+        fail(f"error: {error}", 1)
 
 
 def read_settings() -> ClickHouseSettings:
@@ -135,9 +81,10 @@ def read_settings() -> ClickHouseSettings:
             f"CLICKHOUSE_{'.'.join(str(part) for part in e['loc']).upper()}={e['input']!r}: {e['msg']}"
             for e in error.errors(include_url=False)
         ]
-        _fail("; ".join(lines), 2)
+        fail("; ".join(lines), 2)
 
 
-def _fail(message: str, code: int) -> NoReturn:
+def fail(message: str, code: int) -> NoReturn:
+    """Ends the command with a message and an exit code."""
     typer.echo(message, err=True)
     raise typer.Exit(code)
