@@ -38,6 +38,8 @@ LOCK: Final = "path_lock"
 FORMAT: Final = 1
 #: Least time between two builds of a day.
 AGAIN_US: Final = 60_000_000
+#: Age at which a killed builder's lock is taken over; longer than a day takes to build.
+STALE_AFTER_S: Final = 600
 #: The stage table, in ``path_sums_replace_day``.
 _STAGE: Final = "path_stage"
 
@@ -65,10 +67,10 @@ class PathRoller:
     Args:
         client: the database.
         again_us: least time between two builds of a day, microseconds.
-        stale_after_s: age at which a killed builder's lock is taken over; longer than a day takes to build.
+        stale_after_s: age at which a killed builder's lock is taken over.
     """
 
-    def __init__(self, client: Client, *, again_us: int = AGAIN_US, stale_after_s: int = 600) -> None:
+    def __init__(self, client: Client, *, again_us: int = AGAIN_US, stale_after_s: int = STALE_AFTER_S) -> None:
         self._client = client
         self._again_us = again_us
         self._stale_after_s = stale_after_s

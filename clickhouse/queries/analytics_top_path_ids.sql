@@ -49,7 +49,7 @@ WITH
             channels, campaigns,
             multiIf(
                 {collapse:UInt8} = 1, number,
-                {by_campaign:UInt8} = 1, cityHash64(arrayZip(channels, campaigns)),
+                {by_campaign:UInt8} = 1, cityHash64(channels, campaigns),
                 cityHash64(channels)
             ) AS id
         FROM rollup_paths
@@ -66,7 +66,7 @@ WITH
             if({by_campaign:UInt8} = 1, campaign_path, channel_path) AS number,
             multiIf(
                 {collapse:UInt8} = 1, number,
-                {by_campaign:UInt8} = 1, cityHash64(arrayZip(channels, campaigns)),
+                {by_campaign:UInt8} = 1, cityHash64(channels, campaigns),
                 cityHash64(channels)
             ) AS id
         FROM conversion_paths

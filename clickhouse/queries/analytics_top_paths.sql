@@ -42,7 +42,7 @@ WITH
             channels, campaigns,
             multiIf(
                 {collapse:UInt8} = 1, number,
-                {by_campaign:UInt8} = 1, cityHash64(arrayZip(channels, campaigns)),
+                {by_campaign:UInt8} = 1, cityHash64(channels, campaigns),
                 cityHash64(channels)
             ) AS id
         FROM rollup_paths
@@ -59,7 +59,7 @@ WITH
             if({by_campaign:UInt8} = 1, campaign_path, channel_path) AS number,
             multiIf(
                 {collapse:UInt8} = 1, number,
-                {by_campaign:UInt8} = 1, cityHash64(arrayZip(channels, campaigns)),
+                {by_campaign:UInt8} = 1, cityHash64(channels, campaigns),
                 cityHash64(channels)
             ) AS id
         FROM conversion_paths
@@ -117,7 +117,8 @@ FROM
 
                 SELECT day, own, id, n, amount, all_touches, channels, campaigns
                 FROM sums
-                WHERE grade < {least_grade:UInt8} AND (day, number) IN (SELECT arrayJoin(arrayZip({rare_days:Array(Date)}, {rare_numbers:Array(UInt64)})))
+                WHERE grade < {least_grade:UInt8}
+                  AND (day, number) IN (SELECT arrayJoin(arrayZip({rare_days:Array(Date)}, {rare_numbers:Array(UInt64)})))
             )
             WHERE id IN {ids:Array(UInt64)}
             GROUP BY id, own, rate_day

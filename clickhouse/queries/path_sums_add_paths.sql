@@ -24,7 +24,7 @@ FROM
         if({by_campaign:UInt8} = 1, campaign_path, channel_path) AS path,
         conversion_type AS of_type,
         currency AS own,
-        if({by_campaign:UInt8} = 1, cityHash64(arrayZip(channels, campaigns)), cityHash64(channels)) AS steps,
+        if({by_campaign:UInt8} = 1, cityHash64(channels, campaigns), cityHash64(channels)) AS steps,
         any(channels) AS path_channels,
         if({by_campaign:UInt8} = 1, any(campaigns), []) AS path_campaigns,
         count() AS n,
