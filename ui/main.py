@@ -26,6 +26,7 @@ def _shown(page: Page) -> Callable[[], None]:
 def main() -> None:
     """One run of the script."""
     st.set_page_config(page_title="Attribution", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
+    st.html(Path(__file__).with_name("style.css"))
     who = session.signed_in()
     entries: dict[str, st.Page] = {}
     for page in PAGES:
