@@ -268,6 +268,7 @@ def test_health_says_what_waits_and_for_whom(visit: Visit, store: MemoryStore) -
     told = texts(page)
     assert {tile.label: tile.value for tile in page.metric}["Records that wait"] == "5"
     assert "clickhouse: answers" in told
+    assert "5 records are about to be read." in told
     assert list(page.dataframe[0].value["Waits"]) == [5]
     former = store.read
     store.read = [Progress(TOPIC, 0, 40, now(), now() - timedelta(minutes=9))]

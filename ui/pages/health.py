@@ -75,6 +75,8 @@ def _verdict(status: DataStatus) -> None:
     elif not any(p.end_offset for p in status.partitions):
         nothing("Nothing was sent yet.", "attribution simulate --live")
         links.to("Setup", "Send your first event", icon=":material/rocket_launch:")
+    elif status.total_lag:
+        st.info(f"{status.total_lag:,} records are about to be read.", icon=":material/hourglass_top:")
     else:
         st.success("Everything that was sent is read.", icon=":material/check:")
 
