@@ -1,8 +1,8 @@
 """The connection. Opened at the first use; calls block, so the API makes them in threads.
 
 On SQLite reads and writes go side by side (WAL), and a writing transaction takes the lock at its start: what it reads
-is still so when it writes. On PostgreSQL the one place that needs this, the chain of the audit log, takes an advisory
-lock.
+is still so when it writes. On PostgreSQL the two places that need this, the chain of the audit log and the making of
+the tables, take an advisory lock.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy import Connection, Engine, create_engine, event, func, insert, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
@@ -22,6 +22,7 @@ from accounts import tables
 from accounts.errors import AccountsUnavailable
 
 _BUSY_S: Final = 10.0
+_LOCK: Final = 0x7461626C  # any number, the same in every process, another than the audit log's
 
 
 class Database:
@@ -124,6 +125,8 @@ def _on_begin(connection: Connection) -> None:
 def _create(engine: Engine) -> None:
     try:
         with engine.execution_options(writes=True).begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
             if inspect(connection).has_table(tables.versions.name):
                 found = connection.execute(select(tables.versions.c.version)).scalar()
                 if found != tables.VERSION:

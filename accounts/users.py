@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import and_, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from accounts import tables
@@ -83,10 +83,44 @@ class Users:
             found = connection.execute(select(tables.users).where(tables.users.c.name == name)).first()
         return None if found is None else _user(found)
 
-    def all(self) -> list[User]:
-        """Every user by name."""
+    def all(self, workspace: str | None = None) -> list[User]:
+        """Users of a workspace, or of all, by name."""
+        asked = select(tables.users).order_by(tables.users.c.name)
+        if workspace is not None:
+            asked = asked.where(tables.users.c.workspace == workspace)
         with self._database.read() as connection:
-            return [_user(row) for row in connection.execute(select(tables.users).order_by(tables.users.c.name))]
+            return [_user(row) for row in connection.execute(asked)]
+
+    def change(
+        self,
+        name: str,
+        *,
+        workspace: str,
+        now: datetime,
+        role: Role | None = None,
+        password: str | None = None,
+        disabled: bool | None = None,
+    ) -> User | None:
+        """Change what is given of a user, all of it or nothing; None when nobody in the workspace has this name.
+
+        A user who was disabled before keeps that time. Sessions are not ended here.
+
+        Raises:
+            AccountError: the password is too short or too long.
+        """
+        kept = tables.users
+        values: dict[str, Any] = {} if role is None else {"role": role.value}
+        if password is not None:
+            values["password"] = hash_password(password)
+        if disabled is not None:
+            moment = literal(now, tables.Moment())
+            values["disabled_at"] = func.coalesce(kept.c.disabled_at, moment) if disabled else None
+        is_meant = and_(kept.c.name == name, kept.c.workspace == workspace)
+        with self._database.write() as connection:
+            if values:
+                connection.execute(update(kept).where(is_meant).values(**values))
+            found = connection.execute(select(kept).where(is_meant)).first()
+        return None if found is None else _user(found)
 
     def set_password(self, name: str, password: str) -> bool:
         """Another password; False when nobody has this name. The user's sessions are not ended here.

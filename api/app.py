@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
@@ -29,13 +30,16 @@ from api import (
     health_routes,
     ingest_routes,
     key_routes,
+    letter_routes,
     lift_routes,
     metrics_routes,
     paths_routes,
+    replay_routes,
     run_routes,
     stream_routes,
     sums_routes,
     unattributed_routes,
+    user_routes,
 )
 from api.access import AccessTable
 from api.clickhouse_store import ClickHouseStore
@@ -46,21 +50,29 @@ from api.gate import Gate, asking
 from api.guard import Guard
 from api.live_streams import Streams
 from api.measured import Measured
-from api.metrics import Metrics
 from api.offsets import KafkaOffsets, OffsetReader
 from api.producer import EventProducer, KafkaProducer
+from api.registry_log import SchemaLog
+from api.registry_routes import build_routes
 from api.run_store import GapCheck
 from api.security import Security
 from api.services import Services
 from api.settings import INPUT_TOPICS, ApiSettings, load_settings
 from api.throttle import Throttle
+from api.traced import Traced
 from api.workspace_services import WorkspaceServices
 from schemas.channel_rules import load_channel_rules
 from schemas.topics import topic_in
+from telemetry.api_metrics import ApiMetrics
+from telemetry.tracing import Tracer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from fastapi import APIRouter
+
+    from api.letter_store import Letters
+    from api.replay_store import Replays
     from api.store import Store
 
 _CALCULATE_PATH: Final = "/api/v1/attribution/calculate"
@@ -83,6 +95,10 @@ def create_app(
     accounts: Accounts | None = None,
     others: Callable[[str], tuple[Store, OffsetReader]] | None = None,
     gap_check: GapCheck | None = None,
+    tracer: Tracer | None = None,
+    schema_logs: Callable[[str], SchemaLog] | None = None,
+    letters: Callable[[str], Letters] | None = None,
+    replays: Callable[[str], Replays] | None = None,
 ) -> Api:
     """The API.
 
@@ -95,13 +111,17 @@ def create_app(
         accounts: who may call; those of the environment when left out.
         others: store and offsets of another workspace, by its name; of the environment when left out.
         gap_check: what refuses a promotion that would leave a gap; left out, runs that workers feed are not promoted.
+        tracer: where spans of requests go; left out, traces of callers are passed on.
+        schema_logs: where the registry of a workspace keeps its schemas; Kafka of the settings when left out.
+        letters: the dead letters of a workspace, by its name; left out, they are neither shown nor sent again.
+        replays: what computes runs of a workspace anew, by its name; left out, nothing does.
 
     Raises:
         SettingsError: a setting cannot be used.
         UndeclaredRouteError: a route does not say who may call it.
     """
     used = settings or load_settings()
-    metrics = Metrics()
+    metrics = ApiMetrics()
     clock = now or _utc_now
     writes = producer or KafkaProducer(used.kafka_bootstrap_servers, timeout_s=used.produce_timeout_s)
     rules = load_channel_rules(used.channel_rules)
@@ -122,6 +142,9 @@ def create_app(
             workspace=workspace,
             metrics=metrics,
             gap_check=gap_check,
+            schema_log=None if schema_logs is None else schema_logs(workspace),
+            letters=None if letters is None else letters(workspace),
+            replays=None if replays is None else replays(workspace),
             now=clock,
             monotonic=time.monotonic,
         )
@@ -152,30 +175,9 @@ def create_app(
     )
     app.state.settings, app.state.security = used, security
     app.state.streams, app.state.metrics = Streams(used.streams_per_caller, metrics), metrics
-    rooms = (
-        attribution_routes,
-        batch_routes,
-        explain_routes,
-        fit_routes,
-        paths_routes,
-        sums_routes,
-        budget_routes,
-        lift_routes,
-        funnel_routes,
-        unattributed_routes,
-        analytics_routes,
-        run_routes,
-        stream_routes,
-        data_routes,
-        ingest_routes,
-        collector_routes,
-        auth_routes,
-        key_routes,
-        health_routes,
-        metrics_routes,
-    )
-    for room in rooms:
-        app.include_router(room.build_router())
+    for router in _routers():
+        app.include_router(router)
+    app.router.routes.extend(build_routes())
     add_docs(app)
     app.state.access = AccessTable(app.routes, public_paths=("/openapi.json",), public_mounts=("/static",))
     limits = {_CALCULATE_PATH: used.max_calculate_body_bytes}
@@ -186,6 +188,7 @@ def create_app(
         Gate, settings=used, table=app.state.access, security=security, services=workspaces.of, now=clock
     )
     app.add_middleware(Measured, table=app.state.access, metrics=metrics)
+    app.add_middleware(Traced, table=app.state.access, tracer=tracer)
     if used.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -203,7 +206,38 @@ def create_app(
     return app
 
 
-def _store(settings: ApiSettings, workspace: str, metrics: Metrics) -> Store:
+@cache
+def _routers() -> tuple[APIRouter, ...]:
+    """One per resource. They hold nothing of an app, so a process builds them once, however many apps it makes."""
+    rooms = (
+        attribution_routes,
+        batch_routes,
+        explain_routes,
+        fit_routes,
+        paths_routes,
+        sums_routes,
+        budget_routes,
+        lift_routes,
+        funnel_routes,
+        unattributed_routes,
+        analytics_routes,
+        run_routes,
+        replay_routes,
+        stream_routes,
+        data_routes,
+        letter_routes,
+        ingest_routes,
+        collector_routes,
+        auth_routes,
+        key_routes,
+        user_routes,
+        health_routes,
+        metrics_routes,
+    )
+    return tuple([room.build_router() for room in rooms])
+
+
+def _store(settings: ApiSettings, workspace: str, metrics: ApiMetrics) -> Store:
     return ClickHouseStore.from_environment(timeout_s=settings.request_timeout_s, workspace=workspace, metrics=metrics)
 
 

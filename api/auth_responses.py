@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StrictBool, model_validator
 
 from accounts.keys import Key
 from accounts.principal import Principal
 from accounts.roles import Role, Scope
+from accounts.users import User
 
 
 class LoginIn(BaseModel):
@@ -160,3 +161,71 @@ class KeyList(BaseModel):
     )
 
     keys: list[KeyOut]
+
+
+class UserIn(BaseModel):
+    """A user to make."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"name": "ada@example.org", "password": "correct horse …", "role": "viewer"}},  # nosec B105
+    )
+
+    name: Annotated[str, Field(pattern="^[a-z0-9][a-z0-9._@+-]{0,63}$")]
+    password: Annotated[SecretStr, Field(min_length=12, max_length=256)]
+    role: Role = Role.VIEWER
+
+
+class UserChange(BaseModel):
+    """What is to be another; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"role": "analyst"}})
+
+    role: Role | None = None
+    password: Annotated[SecretStr, Field(min_length=12, max_length=256)] | None = None
+    disabled: Annotated[StrictBool | None, Field(description="true: may not sign in any more.")] = None
+
+
+class UserOut(BaseModel):
+    """What may be shown of a user."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "name": "ada@example.org",
+                "role": "viewer",
+                "workspace": "default",
+                "created_at": "2026-11-27T08:00:00Z",
+                "disabled_at": None,
+            }
+        }
+    )
+
+    name: str
+    role: Role
+    workspace: str
+    created_at: datetime
+    disabled_at: datetime | None
+
+    @classmethod
+    def of(cls, user: User) -> Self:
+        """As it is shown."""
+        return cls(
+            name=user.name,
+            role=user.role,
+            workspace=user.workspace,
+            created_at=user.created_at,
+            disabled_at=user.disabled_at,
+        )
+
+
+class UserList(BaseModel):
+    """Users of the caller's workspace."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"users": [UserOut.model_config["json_schema_extra"]["example"]]}  # type: ignore[index]
+        }
+    )
+
+    users: list[UserOut]

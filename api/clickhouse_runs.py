@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any, Final, TypeVar
 
-from api.run_store import Compared
+from api.run_store import Compared, Difference
 from api.store import Unavailable
 from clickhouse.errors import LockHeld, SinkRejected, SinkUnavailable
 from clickhouse.run import Run
@@ -31,6 +32,10 @@ class ClickHouseRuns:
         return self._of_runs(
             lambda runs: Compared((runs.checksum(a), runs.checksum(b)), runs.compare(a, b, limit=limit))
         )
+
+    def run_difference(self, a: Run, b: Run, model: str, start: date, end: date) -> Difference:
+        """Channels of two runs."""
+        return self._of_runs(lambda runs: Difference(*runs.difference(a, b, model=model, start=start, end=end)))
 
     def promote_run(self, run: Run, *, expected: int, frozen: bool, is_wanted: Callable[[], bool]) -> bool:
         """Show a run."""

@@ -20,7 +20,6 @@ from api.clickhouse_lift import ClickHouseLifts
 from api.clickhouse_live import ClickHouseLive
 from api.clickhouse_paths import ClickHousePaths
 from api.clickhouse_runs import ClickHouseRuns
-from api.metrics import Metrics
 from api.report_days import Asked
 from api.store import (
     FX_MAX_AGE_DAYS,
@@ -43,6 +42,7 @@ from clickhouse import queries, standing
 from clickhouse.client import connect
 from clickhouse.errors import SinkRejected, SinkUnavailable, StoreError
 from clickhouse.settings import ClickHouseSettings
+from telemetry.api_metrics import ApiMetrics
 
 _NAME: Final = "clickhouse"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -54,14 +54,14 @@ class ClickHouseStore(
 ):
     """Reads the active run of one database."""
 
-    def __init__(self, settings: ClickHouseSettings, metrics: Metrics | None = None) -> None:
-        self._settings, self._metrics = settings, metrics or Metrics()
+    def __init__(self, settings: ClickHouseSettings, metrics: ApiMetrics | None = None) -> None:
+        self._settings, self._metrics = settings, metrics or ApiMetrics()
         self._lock = threading.Lock()
         self._client: Any = None  # its type belongs to the room that makes it
 
     @classmethod
     def from_environment(
-        cls, *, timeout_s: float, workspace: str = "default", metrics: Metrics | None = None
+        cls, *, timeout_s: float, workspace: str = "default", metrics: ApiMetrics | None = None
     ) -> ClickHouseStore:
         """The workspace's database at the address that ``CLICKHOUSE_*`` names; no query outlives ``timeout_s``."""
         settings = ClickHouseSettings().of_workspace(workspace)

@@ -1,8 +1,9 @@
 """Which credential a request carries, and the answers of the accounts that are kept for a moment.
 
 A key or token comes as ``Authorization: Bearer …`` or ``X-API-Key``, a session as a cookie. Where events are sent,
-a key may also come as the user name of Basic authorization (Segment's SDKs) or as ``api_secret`` (GA4): protocols of
-others, so on those routes alone. The first that is there counts, whether it is good or not.
+a key may also come as the user name of Basic authorization (Segment's SDKs) or as ``api_secret`` (GA4), and at the
+schema registry as that user name (Confluent's clients): protocols of others, so on those routes alone. The first that
+is there counts, whether it is good or not.
 """
 
 from __future__ import annotations
@@ -61,13 +62,13 @@ def cookie_name(scope: Scope) -> str:
     return f"__Host-{COOKIE}" if scope.get("scheme") == "https" else COOKIE
 
 
-def find(scope: Scope, headers: Headers, *, takes_events: bool) -> Credential | None:
-    """The credential of a request."""
+def find(scope: Scope, headers: Headers, *, takes_events: bool, takes_basic: bool) -> Credential | None:
+    """The credential of a request; ``takes_events``: also as ``api_secret``, ``takes_basic``: also as a user name."""
     if headers.authorization:
         kind, _, text = headers.authorization.decode("latin-1").partition(" ")
         if kind.lower() == "bearer":
             return Credential("bearer", text.strip())
-        return Credential("bearer", _user_name(text) if takes_events and kind.lower() == "basic" else "")
+        return Credential("bearer", _user_name(text) if takes_basic and kind.lower() == "basic" else "")
     if headers.key:
         return Credential("bearer", headers.key.decode("latin-1"))
     if takes_events and b"api_secret=" in scope["query_string"]:

@@ -23,6 +23,7 @@ from api import credentials
 from api.access import Access, AccessTable
 from api.credentials import Credential, Headers, Recognised
 from api.errors import Problem, problem_of
+from api.registry_errors import is_registry
 from api.security import Security
 from api.settings import LOOPBACK, ApiSettings
 from api.throttle import Throttle
@@ -137,7 +138,8 @@ class Gate:
 
     async def _caller(self, scope: Scope, headers: Headers, access: Access | None) -> Principal:
         takes_events = access is not None and access.scope is Allowed.INGEST
-        credential = credentials.find(scope, headers, takes_events=takes_events)
+        takes_basic = takes_events or is_registry(_path(scope))  # protocols of others
+        credential = credentials.find(scope, headers, takes_events=takes_events, takes_basic=takes_basic)
         if credential is None:
             raise Problem(
                 401, "No credentials. Send a key as Authorization: Bearer id.secret, or sign in.", headers=_CHALLENGE

@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import SDK_PATHS, Problem, for_sdks, problem_of, respond
 from api.front import replay
+from api.registry_errors import answer as registry_answer
+from api.registry_errors import is_registry
 
 _log: Final = logging.getLogger("api")
 
@@ -79,7 +81,8 @@ class Guard:
                 raise
             has_failed = True
             problem = self._problem(error, scope, request_id)
-        await respond(problem, request_id)(scope, receive, guarded_send)
+        make = registry_answer(problem) if is_registry(scope["path"]) else respond(problem, request_id)
+        await make(scope, receive, guarded_send)
 
     def _problem(self, error: Exception, scope: Scope, request_id: str) -> Problem:
         if isinstance(error, TimeoutError):

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from api.producer import OutRecord
+from api.producer import MAX_RECORD_BYTES, OutRecord
 from api.quick_intake import sure
 from attribution.channels import ChannelRules
 from schemas.aliases import canonical
@@ -129,9 +129,16 @@ def checked(kind: EventKind, fields: dict[str, Any], rules: ChannelRules, now_ms
             event.channel = None  # type: ignore[union-attr]  # encoded without it
         if isinstance(event, SpendEvent):
             key = event.channel.encode()
-        return event, OutRecord(topic, key, encode_json(event))
+        record = OutRecord(topic, key, encode_json(event))
     except UnicodeEncodeError:
         raise InvalidRecordError("undecodable", "", "holds half a surrogate pair; send UTF-8") from None
+    size = len(record.value) + len(record.key or b"")
+    if size > MAX_RECORD_BYTES:
+        longest = max(fields, key=lambda name: len(repr(fields[name])))
+        raise InvalidRecordError(
+            "too_long", longest, f"makes the event {size:,} bytes long, at most {MAX_RECORD_BYTES:,}; shorten it"
+        )
+    return event, record
 
 
 def derived_id(kind: EventKind, fields: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """``/api/v1/auth/keys``: the keys of the caller's own workspace.
 
-Users and workspaces, and keys of any workspace, are made on the machine itself: ``attribution user``,
+Workspaces, and users and keys of any workspace, are made on the machine itself: ``attribution user``,
 ``attribution workspace``, ``attribution key``.
 """
 

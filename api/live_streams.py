@@ -6,13 +6,13 @@ from collections import Counter
 
 from api.errors import Problem
 from api.live_hub import Listener
-from api.metrics import Metrics
+from telemetry.api_metrics import ApiMetrics
 
 
 class Streams:
     """Made once by the application factory; ``per_caller`` is the cap."""
 
-    def __init__(self, per_caller: int, metrics: Metrics) -> None:
+    def __init__(self, per_caller: int, metrics: ApiMetrics) -> None:
         self._metrics = metrics
         self._per_caller = per_caller
         self._callers: Counter[str] = Counter()

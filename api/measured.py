@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.access import AccessTable
 from api.errors import problem_of
-from api.metrics import Metrics
+from telemetry.api_metrics import ApiMetrics
 
 #: Methods that routes have; any other is shown as "other", since a caller may invent them.
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -25,7 +25,7 @@ class Measured:
         metrics: where to count.
     """
 
-    def __init__(self, app: ASGIApp, *, table: AccessTable, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, table: AccessTable, metrics: ApiMetrics) -> None:
         self._app, self._table, self._metrics = app, table, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,8 +11,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from accounts.roles import Role
 from api.access import requires
-from api.metrics import CONTENT_TYPE
 from api.parameters import problems
+from telemetry.metrics import CONTENT_TYPE
 
 
 def build_router() -> APIRouter:

@@ -10,9 +10,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from api.store import Unavailable
+
+#: Key and value of a record; Kafka's own limit of a batch leaves room for what is around them.
+MAX_RECORD_BYTES: Final = 1_000_000
 
 
 class OutRecord(NamedTuple):
@@ -124,6 +127,7 @@ class KafkaProducer:
                             "enable.idempotence": True,
                             "compression.type": "lz4",
                             "linger.ms": 5,
+                            "message.max.bytes": 1_200_000,
                             "batch.size": 524_288,
                             "queue.buffering.max.messages": 200_000,
                             "queue.buffering.max.kbytes": 262_144,

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from api.producer import OutRecord
+from api.producer import MAX_RECORD_BYTES, OutRecord
 from attribution.channels import ChannelRules
 from schemas import fast
 from schemas.codec import EventKind
@@ -39,6 +39,9 @@ class _Line(msgspec.Struct, gc=False):
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
+#: Longer lines are left to ``intake``, which knows how long a record may be.
+_LONG: Final = MAX_RECORD_BYTES // 2
+
 _owner: Final = msgspec.json.Decoder(_Owner).decode
 
 
@@ -50,6 +53,8 @@ def sure(kind: EventKind, lines: Sequence[bytes], rules: ChannelRules, now_ms: i
     topic = topic_of(kind).topic
     records: list[RawRecord] = []
     for place, line in enumerate(lines):
+        if len(line) > _LONG:
+            continue
         try:
             key = _owner(line).customer_id.encode()
         except fast.NOT_USUAL:

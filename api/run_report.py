@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from api import run_responses as shown
 from api.errors import Problem
 from api.responses import Meta
 from api.run_store import Compared
+from attribution.config import DAY_US
 from attribution.times import from_us
 from clickhouse.run import Checksum, Run, common_window
 
@@ -51,6 +52,16 @@ def compared(a: Run, b: Run, answer: Compared, meta: Meta) -> shown.RunCompariso
             "meta": meta,
         }
     )
+
+
+def whole_days(a: Run, b: Run, start: date, end: date) -> tuple[date, date]:
+    """The part of these days that both runs hold whole; the first is after the last where there is none."""
+    window = common_window(a, b)
+    if window.from_us:
+        start = max(start, from_us(window.from_us + DAY_US - 1).date())
+    if window.to_us:
+        end = min(end, from_us(window.to_us).date() - timedelta(days=1))
+    return start, end
 
 
 def _summed(run: Run, checksum: Checksum) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Final
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, Field, StrictBool
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema, model_validator
 
+from api.requests import MIN_DAYS
 from api.responses import META_EXAMPLE, Meta, example, example_of
+from attribution.models.registry import model_names
 
 _RUN: Final = {
     "run_id": 2,
@@ -38,7 +40,7 @@ class RunEntry(BaseModel):
     name: str
     is_active: bool = Field(description="Whether this run is the one that is shown.")
     is_fed: bool = Field(description="Whether workers can keep it up to date once it is shown.")
-    status: str = Field(description="running, complete, failed or dropped.")
+    status: str = Field(description="running, complete, failed, cancelled or dropped.")
     source: str = Field(description="What it was made from: topics or facts.")
     models: list[str]
     model_version: str = Field(description="Hash of the parameters.")
@@ -199,3 +201,97 @@ class Promotion(BaseModel):
     changed: bool
     previous: int = Field(description="Id of the run that was shown before; promote it to go back.")
     is_fed: bool = Field(description="Whether workers of `attribution worker --run active` change to it.")
+
+
+_NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+_TAKEN: Final = ("live", "active")
+_Text = Annotated[str, Field(min_length=1, max_length=256)]
+_Model = Annotated[
+    Annotated[str, Field(min_length=1, max_length=64)],
+    WithJsonSchema({"type": "string", "enum": list(model_names())}),
+]
+
+
+class ReplayIn(BaseModel):
+    """What to compute: parameters that differ from those of the run that is shown."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        populate_by_name=True,
+        json_schema_extra={"example": {"name": "half-life-14", "half_life_days": 14, "source": "facts"}},
+    )
+
+    name: Annotated[
+        str,
+        Field(pattern=_NAME),
+        WithJsonSchema({"type": "string", "pattern": _NAME, "not": {"enum": list(_TAKEN)}}),
+    ] = Field(description="Of the new run; the same again goes on with it.")
+    half_life_days: Annotated[float, Field(ge=MIN_DAYS, le=3_650)] | None = None
+    lookback_days: Annotated[float, Field(ge=MIN_DAYS, le=3_650)] | None = None
+    exclude_channels: Annotated[list[_Text], Field(max_length=100)] | None = Field(
+        default=None, description="Channels that get nothing; an empty list: none is excluded."
+    )
+    models: Annotated[list[_Model], Field(min_length=1, max_length=20)] | None = None
+    source: Literal["auto", "topics", "facts"] = Field(
+        default="auto", description="From the Kafka topics, or from the facts in ClickHouse: faster, a snapshot."
+    )
+    start: AwareDatetime | None = Field(default=None, alias="from", description="Conversions from this time on.")
+    end: AwareDatetime | None = Field(default=None, alias="to", description="Conversions before this time.")
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if self.name in _TAKEN:
+            raise ValueError(f"name: {self.name} is not free; choose another, for instance half-life-14")
+        if self.start is not None and self.end is not None and self.start >= self.end:
+            raise ValueError("to: must be after from")
+        return self
+
+
+class ChannelDifference(BaseModel):
+    """What a channel gets in each run; money in micros."""
+
+    model_config = example(
+        {
+            "channel": "Email",
+            "currency": "USD",
+            "value_a": 1000000,
+            "value_b": 1200000,
+            "conversions_a": 1.5,
+            "conversions_b": 2.0,
+        }
+    )
+
+    channel: str
+    currency: str
+    value_a: int
+    value_b: int
+    conversions_a: float
+    conversions_b: float
+
+
+class RunDifference(BaseModel):
+    """Two runs by channel under one model, from their daily sums."""
+
+    model_config = example(
+        {
+            "a": _RUN,
+            "b": _RUN,
+            "model": "linear",
+            "start_date": "2026-11-01",
+            "end_date": "2026-11-24",
+            "channels": [example_of(ChannelDifference)],
+            "pending_days_a": 0,
+            "pending_days_b": 0,
+            "meta": META_EXAMPLE,
+        }
+    )
+
+    a: RunEntry
+    b: RunEntry
+    model: str
+    start_date: date = Field(description="First whole day that both runs hold.")
+    end_date: date
+    channels: list[ChannelDifference]
+    pending_days_a: int = Field(description="Days whose sums do not hold all rows yet.")
+    pending_days_b: int
+    meta: Meta

@@ -14,12 +14,23 @@ from api import run_report
 from api.access import requires
 from api.errors import Problem
 from api.freshness import freshness
-from api.parameters import json_only, problems
-from api.run_responses import ComparedChannel, PromoteIn, Promotion, RunComparison, RunEntry, RunReport
+from api.parameters import ModelName, json_only, model_id, problems
+from api.periods import End, Start, period
+from api.run_responses import (
+    ChannelDifference,
+    ComparedChannel,
+    PromoteIn,
+    Promotion,
+    RunComparison,
+    RunDifference,
+    RunEntry,
+    RunReport,
+)
 from api.run_store import RunStore
 from api.services import Injected, Services
 from api.tables import table, table_responses
 from clickhouse.errors import RunError
+from clickhouse.run import Run
 
 _RUN_COLUMNS: Final = (
     "run_id",
@@ -38,6 +49,7 @@ _RUN_COLUMNS: Final = (
     "detail",
 )
 _CHANNEL_COLUMNS: Final = tuple(ComparedChannel.model_fields)
+_DIFFERENCE_COLUMNS: Final = tuple(ChannelDifference.model_fields)
 _RUN_WORDS: Final = "Id or name of a run."
 RunName: TypeAlias = Annotated[str, Path(min_length=1, max_length=256, description=_RUN_WORDS, examples=["live"])]
 
@@ -47,6 +59,7 @@ def build_router() -> APIRouter:
     router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
     _add_list(router)
     _add_compare(router)
+    _add_difference(router)
     _add_one(router)
     _add_promote(router)
     return router
@@ -101,13 +114,65 @@ def _add_compare(router: APIRouter) -> None:
         meta = freshness(await services.meta(), services.now())
         runs = await services.call(services.store.runs)
         a, b = run_report.find(runs, run), run_report.find(runs, other)
-        gone = next((r for r in (a, b) if r.status == "dropped"), None)
-        if gone is not None:
-            raise Problem(409, f"Run {gone.name} ({gone.run_id}) was dropped: it has no rows to compare.")
+        _refuse_dropped(a, b)
         found = await services.call(services.store.compare_runs, a, b, limit)
         answer = run_report.compared(a, b, found, meta)
         lines = [c.model_dump(mode="json") for c in answer.channels]
         return table(request, answer, meta, lines, _CHANNEL_COLUMNS, f"runs-{a.run_id}-{b.run_id}")
+
+
+def _add_difference(router: APIRouter) -> None:
+    @router.get(
+        "/difference",
+        operation_id="get_run_difference",
+        summary="Two runs by channel under one model",
+        response_model=RunDifference,
+        responses={**table_responses(_DIFFERENCE_COLUMNS), **problems(404, 406, 409, 422, 503, 504)},
+    )
+    @requires(Role.VIEWER)
+    async def get_run_difference(
+        request: Request,
+        services: Injected,
+        run: Annotated[str, Query(min_length=1, max_length=256, description=_RUN_WORDS, examples=["live"])],
+        other: Annotated[
+            str, Query(alias="with", min_length=1, max_length=256, description="The other one.", examples=["2"])
+        ],
+        attribution_model: ModelName = None,
+        start_date: Start = None,
+        end_date: End = None,
+    ) -> Response:
+        """From the daily sums, so it answers at once, however large the runs are.
+
+        A run that is not shown gets its sums in the background: `pending_days` says how many days are missing. Of runs
+        of a part of the time the whole days that both hold are compared.
+        """
+        start, end = period(start_date, end_date, services.now().date())
+        model = model_id(attribution_model or services.settings.default_model)
+        meta = freshness(await services.meta(), services.now(), model=model)
+        runs = await services.call(services.store.runs)
+        a, b = run_report.find(runs, run), run_report.find(runs, other)
+        _refuse_dropped(a, b)
+        start, end = run_report.whole_days(a, b, start, end)
+        found = await services.call(services.store.run_difference, a, b, model, start, end)
+        answer = RunDifference(
+            a=run_report.entry(a),
+            b=run_report.entry(b),
+            model=model,
+            start_date=start,
+            end_date=end,
+            channels=[ChannelDifference.model_validate(row) for row in found.channels],
+            pending_days_a=found.pending[0],
+            pending_days_b=found.pending[1],
+            meta=meta,
+        )
+        lines = [c.model_dump(mode="json") for c in answer.channels]
+        return table(request, answer, meta, lines, _DIFFERENCE_COLUMNS, f"difference-{a.run_id}-{b.run_id}")
+
+
+def _refuse_dropped(*runs: Run) -> None:
+    gone = next((r for r in runs if r.status == "dropped"), None)
+    if gone is not None:
+        raise Problem(409, f"Run {gone.name} ({gone.run_id}) was dropped: it has no rows to compare.")
 
 
 def _add_one(router: APIRouter) -> None:

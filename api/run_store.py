@@ -6,7 +6,8 @@ Raises like the store; ``RunError`` for what a run's state forbids, with the way
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeAlias
+from datetime import date
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from clickhouse.run import Checksum, Comparison, Run
 
@@ -22,6 +23,13 @@ class Compared(NamedTuple):
     found: Comparison
 
 
+class Difference(NamedTuple):
+    """Two runs by channel: rows of ``runs_difference``, and days of each whose sums are not up to date."""
+
+    channels: list[dict[str, Any]]
+    pending: tuple[int, int]
+
+
 class RunStore(Protocol):
     """Runs of one workspace. Calls block."""
 
@@ -30,6 +38,9 @@ class RunStore(Protocol):
 
     def compare_runs(self, a: Run, b: Run, limit: int) -> Compared:
         """Rows, channels and at most ``limit`` conversions that differ most, in the time that both hold."""
+
+    def run_difference(self, a: Run, b: Run, model: str, start: date, end: date) -> Difference:
+        """Channels under one model on these conversion days, both inclusive, from the daily sums."""
 
     def promote_run(self, run: Run, *, expected: int, frozen: bool, is_wanted: Callable[[], bool]) -> bool:
         """Show ``run``, when its sums are built, if the run ``expected`` is still the one that is shown.

@@ -16,12 +16,16 @@ import anyio.to_thread
 from fastapi import Depends, Request
 
 from accounts.workspaces import DEFAULT
+from api.errors import Problem
+from api.letter_store import Letters
 from api.live_hub import LiveHub
 from api.live_store import Inserted, LiveRow, Position
-from api.metrics import Metrics
 from api.offsets import OffsetReader
 from api.producer import EventProducer, OutRecord
 from api.reads import Joined, Kept
+from api.registry import Registry
+from api.registry_log import KafkaSchemaLog, SchemaLog
+from api.replay_store import Replays
 from api.run_store import GapCheck
 from api.settings import ApiSettings
 from api.store import Meta, Standing, State, Store, Unavailable
@@ -29,6 +33,8 @@ from attribution.channels import ChannelRules
 from clickhouse.run import Run
 from collector.names import Names
 from schemas.topics import topic_in
+from telemetry.api_metrics import ApiMetrics
+from telemetry.traceparent import CURRENT, TRACEPARENT
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,6 +52,9 @@ class Services:
         workspace: whose topics events go to.
         metrics: where events are counted.
         gap_check: what refuses a promotion that would leave a gap; None: nobody here can know.
+        schema_log: where the registry keeps schemas; Kafka of the settings when left out.
+        letters: the dead letters; None: this process does not read them.
+        replays: what computes runs anew; None: this process does not.
         now: the clock.
         monotonic: the clock of durations, seconds.
     """
@@ -59,14 +68,22 @@ class Services:
         producer: EventProducer,
         channel_rules: ChannelRules,
         workspace: str = "default",
-        metrics: Metrics | None = None,
+        metrics: ApiMetrics | None = None,
         gap_check: GapCheck | None = None,
+        schema_log: SchemaLog | None = None,
+        letters: Letters | None = None,
+        replays: Replays | None = None,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
         self.producer, self.channel_rules, self._workspace = producer, channel_rules, workspace
         self.event_names = Names.of(settings.conversion_events, settings.touch_events)
-        self._gap_check, self.metrics = gap_check, metrics or Metrics()
+        topic = topic_in(workspace, settings.registry_topic)
+        self.registry = Registry(
+            schema_log or KafkaSchemaLog(settings.kafka_bootstrap_servers, topic, timeout_s=settings.produce_timeout_s)
+        )
+        self._gap_check, self._letters, self._replays = gap_check, letters, replays
+        self.metrics = metrics or ApiMetrics()
         # their own threads: an intake waits for Kafka, and reads must not wait for it
         self._intake_threads = anyio.CapacityLimiter(settings.intake_threads)
         self.settings, self.store, self.offsets, self.now = settings, store, offsets, now
@@ -97,7 +114,10 @@ class Services:
         return await anyio.to_thread.run_sync(function, limiter=self._intake_threads, abandon_on_cancel=True)
 
     async def write(self, records: Sequence[OutRecord]) -> dict[int, str]:
-        """Write events; the reasons of those that were not confirmed, by index."""
+        """Write events, as part of the request's trace; the reasons of those that were not confirmed, by index."""
+        if (place := CURRENT.get()) is not None:
+            header = (TRACEPARENT, place.header())
+            records = [r._replace(headers=(*r.headers, header)) for r in records]
         if self._workspace != DEFAULT:
             records = [r._replace(topic=self.topic_named(r.topic)) for r in records]
         return await self.intake(partial(self.producer.write, records))
@@ -114,6 +134,36 @@ class Services:
     ) -> list[LiveRow]:
         """See ``LiveStore.inserted_rows``."""
         return await self.call(self.store.inserted_rows, run_id, stamps, from_us, after, limit)
+
+    @property
+    def letters(self) -> Letters:
+        """The dead letters.
+
+        Raises:
+            Unavailable: this process does not read them.
+        """
+        if self._letters is None:
+            raise Unavailable("kafka", "dead letters are not read by this process; use `attribution dlq`")
+        return self._letters
+
+    @property
+    def replays(self) -> Replays:
+        """What computes runs anew.
+
+        Raises:
+            Problem: 409, this process does not.
+        """
+        if self._replays is None:
+            raise Problem(409, "No runs are computed here (ATTRIBUTION_API_REPLAY_DIR); use `attribution replay`.")
+        return self._replays
+
+    def close(self) -> None:
+        """Stop replays, and give back the connections. Blocks."""
+        if self._replays is not None:
+            self._replays.close()
+        self.offsets.close()
+        self.registry.close()
+        self.store.close()
 
     def refuse_gap(self, active: Run, run: Run) -> None:
         """See ``run_store.GapCheck``. Blocks.

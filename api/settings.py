@@ -13,6 +13,7 @@ import limits
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from api.registry_log import USUAL_TOPIC
 from api.requests import MIN_DAYS
 from api.store import FX_MAX_AGE_DAYS
 from attribution.config import DEFAULT_MODELS
@@ -47,6 +48,8 @@ EXAMPLES: Final = {
     "ATTRIBUTION_API_QUOTA": "10000000/day",
     "ATTRIBUTION_API_RATE_STORAGE": "memory://",
     "ATTRIBUTION_API_MAX_CONCURRENT": "64",
+    "ATTRIBUTION_API_REPLAY_DIR": "data",
+    "ATTRIBUTION_API_MAX_RUNS": "20",
     "ATTRIBUTION_API_STREAM_POLL_S": "0.5",
     "ATTRIBUTION_API_STREAM_OVERLAP_S": "10",
     "ATTRIBUTION_API_STREAM_HEARTBEAT_S": "15",
@@ -59,6 +62,7 @@ EXAMPLES: Final = {
     "ATTRIBUTION_DEFAULT_MODELS": "first_touch,last_touch,linear",
     "ATTRIBUTION_LOOKBACK_WINDOW_DAYS": "90",
     "ATTRIBUTION_HALF_LIFE_DAYS": "7",
+    "ATTRIBUTION_REGISTRY_TOPIC": "_schemas",
     "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9092",
 }
 
@@ -106,6 +110,8 @@ class ApiSettings(BaseSettings):
     kafka_timeout_s: float = Field(default=1.0, gt=0, le=60)
     status_cache_s: float = Field(default=1.0, ge=0, le=60)
     report_keep_s: float = Field(default=30.0, ge=0, le=3_600)
+    replay_dir: Path | None = Path("data")
+    max_runs: int = Field(default=20, ge=1, le=10_000)
     insecure_dev: bool = False
     allowed_hosts: Names = ()
     cors_origins: Names = ()
@@ -140,6 +146,12 @@ class ApiSettings(BaseSettings):
         default="127.0.0.1:9092", min_length=1, validation_alias=AliasChoices("KAFKA_BOOTSTRAP_SERVERS")
     )
 
+    registry_topic: str = Field(
+        default=USUAL_TOPIC,
+        pattern="^[A-Za-z0-9._-]{1,200}$",
+        validation_alias=AliasChoices("ATTRIBUTION_REGISTRY_TOPIC"),
+    )
+
     @field_validator(
         "default_models",
         "allowed_hosts",
@@ -154,6 +166,11 @@ class ApiSettings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("replay_dir", mode="before")
+    @classmethod
+    def _empty_is_off(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator("default_models")
     @classmethod

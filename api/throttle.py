@@ -18,10 +18,11 @@ from typing import Any, Final
 
 import limits
 from limits.aio.strategies import FixedWindowRateLimiter
+from limits.errors import ConfigurationError
 from limits.storage import storage_from_string
 
 from api.errors import Problem
-from api.settings import ApiSettings
+from api.settings import ApiSettings, SettingsError
 
 _log: Final = logging.getLogger("api.throttle")
 #: Refused credentials of one address, and passwords tried for one name.
@@ -46,8 +47,7 @@ class Throttle:
     """Counts what callers do."""
 
     def __init__(self, settings: ApiSettings) -> None:
-        scheme = settings.rate_storage
-        self._limiter = FixedWindowRateLimiter(storage_from_string(f"async+{scheme}"))
+        self._limiter = FixedWindowRateLimiter(_storage(settings.rate_storage))
         self._limits = [limits.parse(text) for text in (settings.rate_limit, settings.quota) if text]
         self._leases: dict[tuple[limits.RateLimitItem, str], _Lease] = {}
         self._max_concurrent = settings.max_concurrent
@@ -131,6 +131,18 @@ class Throttle:
                 _log.warning("rate limits are not counted: %s", type(error).__name__)
             return True, item.amount, 0.0
         return is_within, stats.remaining, max(stats.reset_time - time.time(), 0.0)
+
+
+def _storage(url: str) -> Any:
+    try:
+        # of the clients that `limits` can use for Redis, the one that we depend on; memory has no use for it
+        return storage_from_string(f"async+{url}", implementation="redispy")
+    except ConfigurationError:
+        scheme = url.partition(":")[0]  # the rest may hold a password
+        raise SettingsError(
+            f"ATTRIBUTION_API_RATE_STORAGE={scheme}://…: the package redis is missing; install "
+            "realtime-attribution[redis], or count in each process for itself: memory://"
+        ) from None
 
 
 def _too_many(words: str, reset_s: float, amount: int) -> Problem:

@@ -35,5 +35,4 @@ class WorkspaceServices:
     def close(self) -> None:
         """Close all of them. Blocks."""
         for services in self._made.values():
-            services.offsets.close()
-            services.store.close()
+            services.close()

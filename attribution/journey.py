@@ -39,7 +39,8 @@ _NEVER: Final = 1 << 62
 class Applied:
     """What ``Journey.apply`` found: conversions to write, and events that do not count: too late, or beyond the bound.
 
-    ``newest_before_us`` is the time of the journey's newest event before, or of an older event that the bound refused.
+    ``gained``: by how much ``rev`` rose. ``newest_before_us`` is the time of the journey's newest event before, or
+    of an older event that the bound refused.
     """
 
     affected: list[Conversion] = field(default_factory=list)
@@ -47,7 +48,13 @@ class Applied:
     late_conversions: list[ConversionEvent] = field(default_factory=list)
     excess_conversions: list[ConversionEvent] = field(default_factory=list)
     changed: bool = False
+    gained: int = 0
     newest_before_us: int = 0
+
+    @property
+    def refused(self) -> int:
+        """How many events do not count."""
+        return len(self.late_touches) + len(self.late_conversions) + len(self.excess_conversions)
 
 
 class Journey:
@@ -126,7 +133,8 @@ class Journey:
                 events = self._split_excess(events, config, applied)
             self._merge_events(events)
         self._cap(config)
-        applied.changed = self.rev != before
+        applied.gained = self.rev - before
+        applied.changed = applied.gained != 0
         if self.events and (touches or events):
             applied.affected = self._affected(touches, events, dropped_from_us, config)
         return applied

@@ -8,20 +8,26 @@ from typing import Annotated, Final
 
 import typer
 
+from cli.secret_files import SecretFileError, take_secrets
+
 #: Reading order of ``attribution --help``. Modules import what they need inside their commands.
 MODULES: Final = (
     "demo",
     "stack",
     "worker",
+    "schemas",
     "dead_letters",
     "replay",
     "runs",
     "simulate",
+    "canary",
     "calculate",
     "store",
     "rollups",
+    "backup",
     "fx",
     "serve",
+    "ui",
     "openapi",
     "key",
     "user",
@@ -35,6 +41,7 @@ MODULES: Final = (
     "customers",
     "tail",
     "bench",
+    "dashboards",
 )
 
 
@@ -58,6 +65,11 @@ def build_app() -> typer.Typer:
     ) -> None:
         if workspace:
             os.environ["ATTRIBUTION_WORKSPACE"] = workspace
+        try:
+            take_secrets(os.environ)
+        except SecretFileError as error:
+            typer.echo(f"attribution: {error}", err=True)
+            raise typer.Exit(2) from None
 
     for module in MODULES:
         import_module(f"cli.{module}").register(app)

@@ -35,12 +35,13 @@ def demo(
     data_dir: Annotated[Path, typer.Option(help="Where data and logs live; kept between starts.")] = Path("data"),
 ) -> None:
     """Start everything, send simulated events, show events/s, lag, event age and credits by channel and model."""
+    from cli import ui
     from embedded.ports import PortTakenError
     from embedded.supervisor import StackError, StackOptions, Supervisor
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     began = time.monotonic()
-    supervisor = Supervisor(StackOptions(data_dir), lambda line: print(line, flush=True))
+    supervisor = Supervisor(StackOptions(data_dir, ui=ui.is_installed()), lambda line: print(line, flush=True))
     try:
         with supervisor:
             failure = _run(supervisor, began, events if once else 0, rate, seed or int(time.time()))
@@ -135,13 +136,16 @@ def _client(supervisor: Supervisor) -> object:
 
 
 def _notes(supervisor: Supervisor) -> list[str]:
+    from cli import ui
     from cli.local_key import of_data_dir
 
     performance = f"{supervisor.api_url}/api/v1/analytics/channel-performance"
     sql = "SELECT channel, sum(value_micros)/1e6 FROM credits WHERE model='linear' GROUP BY 1 ORDER BY 2 DESC"
     today = time.strftime("%Y-%m-%d", time.gmtime())
     asked = f"start_date={today}&end_date={today}&attribution_model=linear"
+    shown = [f"UI         {supervisor.api_url}{ui.PATH}/"] if supervisor.options.ui else []
     return [
+        *shown,
         f"API docs   {supervisor.api_url}/docs",
         f"Key        KEY=$(attribution key show-local{of_data_dir(supervisor.options.data_dir)})",
         f"ROI        curl -H \"X-API-Key: $KEY\" '{performance}?{asked}'",

@@ -24,12 +24,14 @@ def open_with_local_key() -> Accounts:
 
     from accounts.accounts import Accounts
     from accounts.settings import AccountsSettings
+    from telemetry.logs import announce, is_json
 
     accounts = Accounts(AccountsSettings())
     path, is_new = accounts.ensure_local_key(now=datetime.now(UTC))
     if is_new:
-        shown = f", shown once: {path.read_text(encoding='utf-8')}" if sys.stderr.isatty() else ""
-        print(f"made a key for this machine's administrator in {path}{shown}", file=sys.stderr, flush=True)
+        is_shown = sys.stderr.isatty() and not is_json()
+        shown = f", shown once: {path.read_text(encoding='utf-8')}" if is_shown else ""
+        announce(f"made a key for this machine's administrator in {path}{shown}")
     return accounts
 
 

@@ -24,6 +24,10 @@ class ReplayConfigError(ValueError):
     """Something that was asked for cannot be used: what, its value, the way out."""
 
 
+class OtherReplayError(ReplayConfigError):
+    """The name stands for a replay with other parameters."""
+
+
 def overrides(file: Path | None, options: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters by name: those of the file, and over them the options that were given (not None)."""
     return _read(file) | {name: value for name, value in options.items() if value is not None}

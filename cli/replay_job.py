@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.folder_lock import folder_lock
-from cli.replay_config import ReplayConfigError, checked_name, window, with_parameters
+from cli.replay_config import OtherReplayError, ReplayConfigError, checked_name, window, with_parameters
 from cli.replay_facts import FactsReplay
 from cli.replay_topics import TopicsReplay, plan_of, reach
 from cli.run_settings import parameters_of, settings_of
@@ -67,6 +67,22 @@ class Job:
         self._report(f"{checksum.credit_rows:,} rows, checksum {checksum}, parameters {run.config_hash}")
         self._report(f"next: attribution runs compare {self._runs.active().name} {run.name}")
 
+    def prepare(self, most_runs: int) -> Run:
+        """Make the run, or take it up again, for another process to compute; only while no other is computed.
+
+        Args:
+            most_runs: that there may be with this one.
+
+        Raises:
+            RunError: another one is being computed, or there are too many.
+            ReplayConfigError, ReplayError, TopicError, StoreError: as ``run``.
+        """
+        with self._alone():
+            run = self._found()
+            if run is None:
+                return self._made(alone=True, most=most_runs)
+            return run if run.status == "complete" else self._runs.resume(run)
+
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One replay of a name at a time on this machine."""
@@ -88,13 +104,13 @@ class Job:
         base = with_parameters(self._base, parameters_of(run.plan.get("shown", {})))
         asked = with_parameters(base, self._request.parameters).attribution_config().config_hash()
         if (asked, self._window) != (run.config_hash, run.window) or self._request.source not in {"auto", run.source}:
-            raise ReplayConfigError(
+            raise OtherReplayError(
                 f"run {run.name} exists with other parameters, another --from, --to or --source ({run.source}): "
                 f"choose another name, or remove it by `attribution runs drop {run.name}`"
             )
         return run
 
-    def _made(self) -> Run:
+    def _made(self, *, alone: bool = False, most: int = 0) -> Run:
         settings = self._settings()
         config = settings.attribution_config()
         source, why = self._source(settings)
@@ -119,7 +135,7 @@ class Job:
             created_us=time.time_ns() // 1000,
         )
         prefix = f"{self._base.group_id}-replay-" if source == "topics" else ""
-        run = self._runs.create(run, group_prefix=prefix)
+        run = self._runs.create(run, group_prefix=prefix, alone=alone, most=most)
         self._report(f"run {run.name} (id {run.run_id}) from the {source}: {why}")
         return run
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import signal
+import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.store import fail, read_settings
+from cli.observed import MetricsPort, fail, observed, serving
+from cli.store import read_settings
 
 if TYPE_CHECKING:
     from datetime import date
@@ -31,18 +35,34 @@ def rollups(
         float, typer.Option("--full-every", min=0, help="Seconds between two builds of older days and touch days.")
     ] = 5.0,
     once: Annotated[bool, typer.Option("--once", help="Build what is dirty now, then end.")] = False,
+    metrics_port: MetricsPort = None,
+    alive: Annotated[
+        Path | None, typer.Option("--alive", help="Renew this file with every look, for a check of liveness.")
+    ] = None,
 ) -> None:
     """Recomputes the daily sums where credits changed: at once, but for a bounded share of the time.
 
     Sums of paths follow for days that have come to rest.
     """
+    from cli.rollups_meter import RollupsMeter
     from clickhouse.client import connect
     from clickhouse.errors import StoreError
     from clickhouse.rollups import Roller
 
+    telemetry = observed("rollups", metrics_port)
     settings = read_settings()
-    stop = threading.Event()
+    stop, meter = threading.Event(), RollupsMeter()
     paths = _Paths(settings, share, stop)
+
+    def trouble(error: StoreError) -> None:
+        meter.refused()
+        _trouble(error)
+
+    def wait(seconds: float) -> bool:
+        if alive is not None:
+            alive.touch()
+        return stop.wait(seconds)
+
     try:
         client = connect(settings)
         try:
@@ -53,15 +73,19 @@ def rollups(
                 return
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: stop.set())
-            paths.start()
-            roller.run_forever(
-                wait=stop.wait,
-                share=share,
-                look_s=every,
-                full_every_s=full_every,
-                on_pass=_report,
-                on_trouble=_trouble,
-            )
+            with serving(telemetry, meter.metrics):
+                if telemetry.metrics_port:
+                    meter.look_on(lambda: connect(settings), trouble)
+                paths.start()
+                roller.run_forever(
+                    wait=wait,
+                    share=share,
+                    look_s=every,
+                    full_every_s=full_every,
+                    on_pass=_report,
+                    on_trouble=trouble,
+                    on_cost=lambda built, seconds, is_full: meter.passed(built, seconds, is_full=is_full),
+                )
         finally:
             client.close()
             paths.end()
@@ -117,16 +141,19 @@ class _Paths:
 
 
 def _report(built: list[tuple[int, date]]) -> None:
-    if not built:
-        print("no day has changed")
-        return
+    from telemetry.logs import announce
+
     days = sorted(day for _, day in built)
-    print(f"built {len(built)} days, {days[0]} to {days[-1]}", flush=True)
+    announce(f"built {len(built)} days, {days[0]} to {days[-1]}" if built else "no day has changed", file=sys.stdout)
 
 
 def _report_paths(built: Built) -> None:
-    print(f"built the path sums of {built.day}, run {built.run_id}; {built.waiting} days wait", flush=True)
+    from telemetry.logs import announce
+
+    announce(f"built the path sums of {built.day}, run {built.run_id}; {built.waiting} days wait", file=sys.stdout)
 
 
 def _trouble(error: Exception) -> None:
-    typer.echo(f"waiting: {error}", err=True)
+    from telemetry.logs import announce
+
+    announce(f"waiting: {error}", level=logging.WARNING)

@@ -75,15 +75,20 @@ def refuse_gap_in(workspace: str, active: Run, run: Run) -> None:
         raise Unavailable("kafka", "it does not say how far the workers are") from error
 
 
-def forget(run: Run, data_dir: Path) -> None:
+def forget(run: Run, data_dir: Path, base: WorkerSettings | None = None) -> None:
     """Removes group, topics and directories of a run; what is not there is no error.
+
+    Args:
+        run: which one.
+        data_dir: where replays have their folders.
+        base: the worker of the environment; read from there when left out.
 
     Raises:
         RunError: the run is the active one, or a replay of it is at work.
         TopicError: Kafka does not answer, or workers of the run are still running.
     """
     run.refuse_if_active()
-    base = WorkerSettings()
+    base = base or WorkerSettings()
     folder = data_dir / "replays" / run.name
     with folder_lock(folder) as is_ours:
         if not is_ours:

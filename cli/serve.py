@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import logging
+import os
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from cli.observed import fail, observed
+
+if TYPE_CHECKING:
+    from api.front import Api
+    from api.settings import ApiSettings
+    from cli.ui import Beside
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +31,10 @@ def register(app: typer.Typer) -> None:
             bool | None,
             typer.Option("--insecure-dev", help="Ask nobody for a key: everybody on this machine is an administrator."),
         ] = None,
+        with_ui: Annotated[
+            bool,
+            typer.Option("--ui", envvar="ATTRIBUTION_API_UI", help="The web UI, too, at /ui of the same port."),
+        ] = False,
     ) -> None:
         """Serve the HTTP API. Every call needs a key; the first start makes one for this machine's administrator."""
         import uvicorn
@@ -31,9 +44,15 @@ def register(app: typer.Typer) -> None:
         from api.app import create_app
         from api.settings import LOOPBACK, ApiSettings, SettingsError, explain, load_settings
         from attribution.channels import ChannelRulesError
+        from cli.letter_box import LetterBox
         from cli.local_key import open_with_local_key
+        from cli.replay_processes import replays_in
         from cli.run_admin import refuse_gap_in
+        from telemetry import tracing
+        from telemetry.logs import announce
 
+        observed("api")
+        logging.getLogger("uvicorn").setLevel(logging.INFO)  # where it listens is said at any level
         try:
             settings = load_settings()
             given = {"host": host, "port": port, "insecure_dev": insecure_dev}
@@ -41,21 +60,25 @@ def register(app: typer.Typer) -> None:
                 settings.model_dump() | {name: value for name, value in given.items() if value is not None}
             )
             accounts = None if settings.insecure_dev else open_with_local_key()
-            application = create_app(settings, accounts=accounts, gap_check=refuse_gap_in)
+            application = create_app(
+                settings,
+                accounts=accounts,
+                gap_check=refuse_gap_in,
+                tracer=tracing.load("api"),
+                letters=LetterBox,
+                replays=replays_in(settings.replay_dir, most_runs=settings.max_runs),
+            )
         except AccountError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(1) from None
+            fail(str(error), 1)
         except (SettingsError, ChannelRulesError) as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(2) from None
+            fail(str(error), 2)
         except ValidationError as error:
-            typer.echo(explain(error), err=True)
-            raise typer.Exit(2) from None
+            fail(explain(error), 2)
         if settings.host not in LOOPBACK and not settings.trusted_proxies:
-            typer.echo(
+            announce(
                 f"warning: {settings.host} is open to other machines, and keys go there in plain text; put TLS in "
                 "front (deploy/nginx/nginx.conf) and name it in ATTRIBUTION_API_TRUSTED_PROXIES",
-                err=True,
+                level=logging.WARNING,
             )
 
         class Server(uvicorn.Server):
@@ -67,10 +90,11 @@ def register(app: typer.Typer) -> None:
 
         server = Server(
             uvicorn.Config(
-                application,
+                _with_ui(application, settings) if with_ui else application,
                 host=settings.host,
                 port=settings.port,
                 access_log=False,
+                log_config=None,
                 server_header=False,
                 proxy_headers=bool(settings.trusted_proxies),
                 forwarded_allow_ips=list(settings.trusted_proxies),
@@ -82,5 +106,17 @@ def register(app: typer.Typer) -> None:
         try:
             server.run()
         except SystemExit:  # raised by uvicorn when it cannot listen; its own log line has the cause
-            typer.echo(f"could not listen on {settings.host}:{settings.port}; give another --port", err=True)
-            raise typer.Exit(1) from None
+            fail(f"could not listen on {settings.host}:{settings.port}; give another --port", 1)
+
+
+def _with_ui(application: Api, settings: ApiSettings) -> Api | Beside:
+    from cli import ui
+
+    if not ui.is_installed():
+        typer.echo(ui.MISSING, err=True)
+        return application
+    from ui.serving import Ui
+
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound
+    os.environ.setdefault("ATTRIBUTION_UI_API_URL", f"http://{host}:{settings.port}")
+    return ui.Beside(application, Ui(settings.allowed_hosts))

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from cli.observed import MetricsPort, observed, serving
 from cli.simulate_text import progress, summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cli.loadgen_meter import LoadgenMeter
     from loadgen.config import PopulationConfig
     from loadgen.population import Population
     from loadgen.producer import Sender
@@ -59,17 +61,20 @@ def simulate(
     ] = 0,
     preload: Annotated[bool, typer.Option("--preload", help="Make all records before sending the first.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Summary as one JSON object on stdout.")] = False,
+    metrics_port: MetricsPort = None,
 ) -> None:
     """Send simulated journeys, conversions, refunds, spend and broken records to Kafka."""
     import json
     import signal
 
+    from cli.loadgen_meter import LoadgenMeter
     from loadgen.config import ConfigError, PopulationConfig
     from loadgen.population import Population
     from loadgen.producer import BrokerUnavailableError, DeliveryError, Sender, check_broker
     from loadgen.run import sample
     from schemas.topics import topic_in, topic_of
 
+    telemetry = observed("loadgen", metrics_port)
     _check_pace(events, rate, start, is_live=live, is_sent=not dry_run)
     if pool and preload:
         _fail("--preload: a pool is made before sending in any case; leave out one of --preload and --pool", 2)
@@ -113,17 +118,20 @@ def simulate(
             [topic_in(workspace, topic_of(kind).topic) for kind in ("touchpoint", "conversion", "spend")],
         )
         sender = Sender(bootstrap_servers)
-        report = _run(
-            population,
-            sender,
-            pool=pool,
-            is_live=live,
-            is_preloaded=preload,
-            events=events or None,
-            rate=rate or None,
-            truth=truth,
-            should_stop=lambda: stopped,
-        )
+        meter = LoadgenMeter(rate)
+        with serving(telemetry, meter.metrics):
+            report = _run(
+                population,
+                sender,
+                pool=pool,
+                is_live=live,
+                is_preloaded=preload,
+                events=events or None,
+                rate=rate or None,
+                truth=truth,
+                should_stop=lambda: stopped,
+                meter=meter,
+            )
     except (BrokerUnavailableError, DeliveryError) as error:
         _fail(str(error), 1)
     except OSError as error:
@@ -144,6 +152,7 @@ def _run(
     rate: float | None,
     truth: Path | None,
     should_stop: Callable[[], bool],
+    meter: LoadgenMeter,
 ) -> RunReport:
     """Send the population, or a pool of it."""
     import time
@@ -163,13 +172,19 @@ def _run(
             is_preloaded=is_preloaded,
             should_stop=should_stop,
             on_progress=lambda tally: show(tally.records, 0.0),
+            on_step=meter.step,
         )
     began = time.perf_counter()
     made = Pool(population, pool)
     generate_rate = len(made) / (time.perf_counter() - began)
     if is_live:
         made.begin_at(_now_us())
-    report = run_pool(made, sender, events=events, rate=rate, truth=truth, should_stop=should_stop, on_step=show)
+
+    def on_step(sent: int, behind_s: float) -> None:
+        meter.step(sent, behind_s)
+        show(sent, behind_s)
+
+    report = run_pool(made, sender, events=events, rate=rate, truth=truth, should_stop=should_stop, on_step=on_step)
     return replace(report, generate_rate=generate_rate)
 
 

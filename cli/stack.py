@@ -27,21 +27,27 @@ def up(
     kafka_port: Annotated[int, typer.Option(help="0: 9092, or the next free one.")] = 0,
     clickhouse_port: Annotated[int, typer.Option(help="0: 8123, or the next free one.")] = 0,
     api_port: Annotated[int, typer.Option(help="0: 8000, or the next free one.")] = 0,
+    metrics_port: Annotated[
+        int, typer.Option(help="Of the roller, workers take the next ones. 0: 9101, or the next free ones.")
+    ] = 0,
     workers: Annotated[int, typer.Option(min=1, max=4, help="Worker processes.")] = 1,
 ) -> None:
-    """Run Kafka, ClickHouse, workers and the API until Ctrl-C; prints `ready` when events may come."""
+    """Run Kafka, ClickHouse, workers the API and the web UI until Ctrl-C; prints `ready` when events may come."""
+    from cli import ui
     from cli.local_key import local_key, of_data_dir
     from embedded.ports import PortTakenError
     from embedded.supervisor import StackError, StackOptions, Supervisor
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    options = StackOptions(data_dir, kafka_port, clickhouse_port, api_port, workers)
+    options = StackOptions(data_dir, kafka_port, clickhouse_port, api_port, metrics_port, workers, ui=ui.is_installed())
     supervisor = Supervisor(options, lambda line: print(line, flush=True))
     try:
         had_key = (supervisor.accounts_dir / "local.key").exists()
         supervisor.start()
-        print(f"ready\n  API   {supervisor.api_url}/docs\n  Kafka {supervisor.kafka_bootstrap}")
+        shown = f"{supervisor.api_url}{ui.PATH}/" if options.ui else f"none: {ui.MISSING}"
+        print(f"ready\n  UI    {shown}\n  API   {supervisor.api_url}/docs\n  Kafka {supervisor.kafka_bootstrap}")
         print(f"  SQL   {supervisor.clickhouse_url}/?database=attribution")
+        print(f"  Prometheus finds all parts in {supervisor.targets_file} (deploy/prometheus/local.yml)")
         print(f"  Key   attribution key show-local{of_data_dir(data_dir)}", flush=True)
         if not had_key and sys.stdout.isatty():
             print(f"  made at this first start: {local_key(supervisor.accounts_dir)}", flush=True)

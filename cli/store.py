@@ -1,4 +1,4 @@
-"""``attribution migrate``; the connection to the store that commands share."""
+"""``attribution migrate``, and the connection to the store that commands share."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from clickhouse.migrate import Migration, State
     from clickhouse.settings import ClickHouseSettings
 
 
@@ -20,35 +21,54 @@ def register(app: typer.Typer) -> None:
 def migrate(
     action: Annotated[str, typer.Argument(help="apply, or status to look only.")] = "apply",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the statements, change nothing.")] = False,
+    cluster: Annotated[
+        str,
+        typer.Option(
+            envvar="CLICKHOUSE_CLUSTER",
+            help="Make replicated tables on every server of this cluster (docs/deployment.md). Default: on this one.",
+        ),
+    ] = "",
 ) -> None:
     """Brings the ClickHouse database to this version's tables and views."""
     from clickhouse import migrate as migrations
+    from clickhouse.cluster import check_cluster
     from clickhouse.errors import MigrationError, StoreError
 
     if action not in {"apply", "status"}:
-        fail(f"ACTION={action!r}: choose apply or status", 2)
+        _fail(f"ACTION={action!r}: choose apply or status", 2)
     settings = read_settings()
     try:
+        if cluster:
+            check_cluster(cluster)
         if action == "status":
-            for state in migrations.status(settings):
-                applied = f"{state.applied_at:%Y-%m-%d %H:%M:%S} UTC" if state.applied_at else "pending"
-                print(f"{state.migration.version:04} {state.migration.name:<24} {applied}")
+            _show_states(migrations.status(settings))
             return
-        changed = migrations.migrate(settings, dry_run=dry_run)
-    except MigrationError as error:
-        fail(str(error), 2)
+        changed = migrations.migrate(settings, dry_run=dry_run, cluster=cluster)
+        _show_changes(changed, cluster, dry_run=dry_run)
+    except (MigrationError, ValueError) as error:
+        _fail(str(error), 2)
     except StoreError as error:
-        fail(str(error), 1)
-    for migration in changed:
-        print(f"{'would apply' if dry_run else 'applied'} {migration.version:04} {migration.name}")
-        if dry_run:
-            for step in migration.steps:
-                print(
-                    f"-- only if: {step.only_if}\n{step.statement};" if step.only_if else f"{step.statement};",
-                    end="\n\n",
-                )
+        _fail(str(error), 1)
     if not changed:
         print(f"database {settings.database} is up to date")
+
+
+def _show_states(states: list[State]) -> None:
+    for state in states:
+        applied = f"{state.applied_at:%Y-%m-%d %H:%M:%S} UTC" if state.applied_at else "pending"
+        print(f"{state.migration.version:04} {state.migration.name:<24} {applied}")
+
+
+def _show_changes(changed: list[Migration], cluster: str, *, dry_run: bool) -> None:
+    from clickhouse.cluster import spread
+
+    for migration in changed:
+        print(f"{'would apply' if dry_run else 'applied'} {migration.version:04} {migration.name}")
+        for step in migration.on(cluster) if dry_run else ():
+            guard = f"-- only if: {step.only_if}\n" if step.only_if else ""
+            print(f"{guard}{step.statement};", end="\n\n")
+    if dry_run and cluster and changed:
+        print("\n\n".join(f"{statement};" for statement in spread(cluster)))
 
 
 @contextmanager
@@ -65,7 +85,7 @@ def connected() -> Iterator[Any]:  # the client's type belongs to the room that 
         finally:
             client.close()
     except StoreError as error:
-        fail(f"error: {error}", 1)
+        _fail(f"error: {error}", 1)
 
 
 def read_settings() -> ClickHouseSettings:
@@ -81,10 +101,9 @@ def read_settings() -> ClickHouseSettings:
             f"CLICKHOUSE_{'.'.join(str(part) for part in e['loc']).upper()}={e['input']!r}: {e['msg']}"
             for e in error.errors(include_url=False)
         ]
-        fail("; ".join(lines), 2)
+        _fail("; ".join(lines), 2)
 
 
-def fail(message: str, code: int) -> NoReturn:
-    """Ends the command with a message and an exit code."""
+def _fail(message: str, code: int) -> NoReturn:
     typer.echo(message, err=True)
     raise typer.Exit(code)

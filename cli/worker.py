@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.follow import Follower
+from cli.observed import MetricsPort, fail, observed
 from stream_app.exits import RUN_CHANGED
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def worker(
             "ending with code 77 when another is promoted. Default: the run that the environment describes."
         ),
     ] = "",
+    metrics_port: MetricsPort = None,
 ) -> None:
     """Run one stream worker until SIGTERM or Ctrl-C; settings come from the environment (see .env.example)."""
     from pydantic import ValidationError
@@ -44,23 +45,25 @@ def worker(
     from stream_app.settings_errors import explain
     from stream_app.topics import TopicError
     from stream_app.worker import run_worker
+    from telemetry.server import MetricsPortError
 
+    telemetry = observed("worker", metrics_port)
     try:
         base, clickhouse = WorkerSettings(), ClickHouseSettings.of_environment()
     except ValidationError as error:
-        _fail(explain(error, WorkerSettings), 2)
+        fail(explain(error, WorkerSettings), 2)
     try:
         settings, follower = _for_run(run, base, clickhouse)
     except (StoreError, RunSettingsError) as error:
-        _fail(str(error), 1)
+        fail(str(error), 1)
     if follower is not None:
         follower.start()
     try:
-        run_worker(settings, clickhouse, ready_dir=base.data_dir)
-    except FailpointError as error:
-        _fail(str(error), 2)
+        run_worker(settings, clickhouse, telemetry=telemetry, ready_dir=base.data_dir)
+    except (FailpointError, MetricsPortError) as error:
+        fail(str(error), 2)
     except TopicError as error:
-        _fail(str(error), 1)
+        fail(str(error), 1)
     except SystemExit:
         if follower is not None and follower.has_moved:
             raise typer.Exit(RUN_CHANGED) from None
@@ -107,7 +110,8 @@ def create(
     ] = None,
     replication: Annotated[int, typer.Option(help="Replication factor.")] = 1,
 ) -> None:
-    """Create the topics that are missing, with the configuration of schemas/topics."""
+    """Create the topics that are missing, with the configuration of schemas/topics, and register the schemas."""
+    from cli.schemas import publish
     from stream_app.settings import WorkerSettings
     from stream_app.topics import TopicError, create_topics
 
@@ -117,11 +121,8 @@ def create(
             settings.bootstrap_servers, partitions=partitions, replication=replication, workspace=settings.workspace
         )
     except TopicError as error:
-        _fail(str(error), 1)
+        fail(str(error), 1)
     for name, is_new in created.items():
         print(f"{name}: {'created' if is_new else 'exists'}")
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    print(f"attribution: {message}", file=sys.stderr)
-    raise typer.Exit(code)
+    found = publish()
+    print(f"schemas: not registered: {found}" if isinstance(found, str) else f"schemas: {len(found)} are registered")

@@ -6,6 +6,7 @@ StoreError
  │   └─ RowCountMismatch the engine took another number of rows than were sent
  ├─ MigrationError       the database and the migration files do not fit together
  ├─ BaseMismatch         exchange rates against another base than those that are there
+ ├─ BackupError          a backup cannot be made, or cannot be used here
  ├─ RunError             a run is not there, or is not in a state for what was asked
  │   └─ RunChanged       another run is shown than was expected
  └─ LockHeld             another process is doing the same work
@@ -80,6 +81,10 @@ class MigrationError(StoreError):
 
 class BaseMismatch(StoreError):  # noqa: N818 - a state of the table, not a fault of the rates
     """Exchange rates against another base than those in the database; the message names both and the way out."""
+
+
+class BackupError(StoreError):
+    """A backup cannot be made, or cannot be used here; the message has the way out."""
 
 
 class RunError(StoreError):

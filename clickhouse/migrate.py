@@ -18,6 +18,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from clickhouse import queries
 from clickhouse.client import connect
+from clickhouse.cluster import on_cluster, spread
 from clickhouse.errors import MigrationError, translate
 from clickhouse.locks import table_lock
 
@@ -73,6 +74,19 @@ class Migration:
     def steps(self) -> list[Step]:
         """Its statements, without comments, and their guards."""
         return split_statements(self.sql)
+
+    def on(self, cluster: str) -> list[Step]:
+        """Its statements for a cluster; ``""``: for one server.
+
+        Raises:
+            MigrationError: one of them is not known to work on a cluster.
+        """
+        if not cluster:
+            return self.steps
+        try:
+            return [Step(on_cluster(step.statement, cluster), step.only_if) for step in self.steps]
+        except ValueError as error:
+            raise MigrationError(f"migrations/{self.version:04}_{self.name}.sql: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +157,11 @@ def status(settings: ClickHouseSettings, migrations: Sequence[Migration] | None 
 
 
 def migrate(
-    settings: ClickHouseSettings, *, dry_run: bool = False, migrations: Sequence[Migration] | None = None
+    settings: ClickHouseSettings,
+    *,
+    dry_run: bool = False,
+    migrations: Sequence[Migration] | None = None,
+    cluster: str = "",
 ) -> list[Migration]:
     """Brings the database to this program's state, creating it if it is not there.
 
@@ -151,6 +169,7 @@ def migrate(
         settings: which database.
         dry_run: change nothing, only say what would be applied.
         migrations: other files than this program's own.
+        cluster: whose servers all get the definitions, see ``clickhouse.cluster``; ``""``: the one of the settings.
 
     Returns:
         What was applied, or would be.
@@ -167,17 +186,20 @@ def migrate(
         return pending
     client = connect(settings, use_database=False)
     try:
-        queries.execute(client, "migrations_create_database", database=settings.database)
+        _define(client, "migrations_create_database", cluster, database=settings.database)
     finally:
         client.close()
     client = connect(settings)
     try:
         with table_lock(client, LOCK, stale_after_s=_LOCK_STALE_S, wait_s=_LOCK_WAIT_S):
-            queries.execute(client, "migrations_create_table")
+            _define(client, "migrations_create_table", cluster)
             # asked again: somebody else may have finished while we waited
             pending = [state.migration for state in _states(client, known) if state.applied_at is None]
             for migration in pending:
-                _apply(client, migration)
+                _apply(client, migration, cluster)
+            if cluster:
+                for statement in spread(cluster):
+                    _command(client, statement, f"tables over all shards of {cluster}")
     finally:
         client.close()
     return pending
@@ -201,9 +223,21 @@ def _states(client: Client, known: Sequence[Migration]) -> list[State]:
     return [State(m, applied[m.version]["applied_at"] if m.version in applied else None) for m in known]
 
 
-def _apply(client: Client, migration: Migration) -> None:
+def _define(client: Client, name: str, cluster: str, **bound: str) -> None:
+    statement = re.sub(r"^(--[^\n]*\n)+", "", queries.load(name)).strip()
+    _command(client, on_cluster(statement, cluster) if cluster else statement, name, **bound)
+
+
+def _command(client: Client, statement: str, what: str, **bound: str) -> None:
+    try:
+        client.command(statement, parameters=bound)
+    except ClickHouseError as error:
+        raise translate(error, what) from error
+
+
+def _apply(client: Client, migration: Migration, cluster: str) -> None:
     what = f"{migration.version:04}_{migration.name}"
-    for number, step in enumerate(migration.steps, 1):
+    for number, step in enumerate(migration.on(cluster), 1):
         try:
             if step.only_if and not client.query(step.only_if).result_rows[0][0]:
                 continue

@@ -48,6 +48,8 @@ training_sets                  stage -> channels, conversions, nulls, replicate_
                                replicate_nulls
 data_status                    none -> run_id, app, topic, partition, offset (next), watermark (None before the
                                first event), updated_at; a row per topic and partition of the active run
+canary_seen                    at_us, conversions: list of ids -> conversion_id, rev
+rollups_conservation           none -> error_micros: what the models' sums by day of the active run differ; 0
 dead_letters_by_reason         none -> topic, reason, stage, records, last_failed_at
 standing                       none -> part, run_id, name, day, text, a, b, c, latest, total, rows: the state of all
                                tables, see its text; ``clickhouse.standing`` reads it

@@ -149,6 +149,7 @@ class Roller:
         look_s: float = 0.2,
         full_every_s: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
+        on_cost: Callable[[list[tuple[int, date]], float, bool], None] = lambda _built, _seconds, _is_full: None,
     ) -> None:
         """Passes until ``wait`` says so; what passes by itself (no answer, lock held) is reported and tried again.
 
@@ -162,6 +163,7 @@ class Roller:
             look_s: between two looks while nothing is dirty.
             full_every_s: between two full passes.
             clock: seconds, to measure passes.
+            on_cost: told what a pass has built, in how many seconds, and whether it was a full one.
 
         Raises:
             SinkRejected: ClickHouse refuses a statement.
@@ -180,10 +182,11 @@ class Roller:
                         self._end_turn()
                 except (SinkUnavailable, LockHeld) as error:
                     on_trouble(error)
-                if built:
-                    on_pass(built)
                 now = clock()
                 cost = now - began
+                if built:
+                    on_pass(built)
+                    on_cost(built, cost, is_full)
                 if wait(pace.after_full(now, len(built), cost) if is_full else pace.after_quick(len(built), cost)):
                     return
         finally:

@@ -83,14 +83,21 @@ def day_of(at_us: int) -> int:
     return min(max(at_us // DAY_US, 0), _LAST_DAY)
 
 
-def touchpoint_rows(events: Sequence[msgspec.Struct]) -> pa.Table:
-    """``schemas.events.TouchpointEvent`` as rows of ``touchpoints``."""
-    return _event_table(TOUCHPOINTS, events)
+def touchpoint_rows(events: Sequence[msgspec.Struct], trace_ids: Mapping[str, str] | None = None) -> pa.Table:
+    """``schemas.events.TouchpointEvent`` as rows of ``touchpoints``; ``trace_ids``: by event id, of those with one."""
+    return _with_traces(_event_table(TOUCHPOINTS, events), trace_ids)
 
 
-def conversion_rows(events: Sequence[msgspec.Struct]) -> pa.Table:
-    """``schemas.events.ConversionWireEvent`` as rows of ``conversions``, corrections included."""
-    return _event_table(CONVERSIONS, events)
+def conversion_rows(events: Sequence[msgspec.Struct], trace_ids: Mapping[str, str] | None = None) -> pa.Table:
+    """``schemas.events.ConversionWireEvent`` as rows of ``conversions``, corrections included; see above."""
+    return _with_traces(_event_table(CONVERSIONS, events), trace_ids)
+
+
+def _with_traces(table: pa.Table, trace_ids: Mapping[str, str] | None) -> pa.Table:
+    if not trace_ids:
+        return table
+    found = [trace_ids.get(event_id, "") for event_id in table["event_id"].to_pylist()]
+    return table.append_column("trace_id", pa.array(found, pa.string()))
 
 
 def identity_rows(events: Sequence[msgspec.Struct]) -> pa.Table:
@@ -296,7 +303,7 @@ def _days(days: Sequence[int]) -> pa.Array:
 def _event_table(table: Table, events: Sequence[msgspec.Struct]) -> pa.Table:
     """Columns of ``table`` from the struct fields of the same name; ``x_at`` is read from ``x_at_us``."""
     if not events:
-        return _table(table, {column.name: [] for column in table.columns})
+        return _table(table, {column.name: [] for column in table.columns if not column.beside})
     fields = _columns(events)
     if table is SPEND and {"spend_day", "received_at_us", "offset"} <= fields.keys():
         fields["spend_date"] = fields["spend_day"]
@@ -304,6 +311,8 @@ def _event_table(table: Table, events: Sequence[msgspec.Struct]) -> pa.Table:
     names: list[str] = []
     arrays: list[pa.Array] = []
     for column in table.columns:
+        if column.beside:
+            continue
         values = fields.get(f"{column.name}_us" if column.name.endswith("_at") else column.name)
         if values is None:
             raise ValueError(

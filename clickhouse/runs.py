@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from clickhouse import queries, rows
 from clickhouse.errors import LockHeld, RunChanged, RunError
@@ -23,6 +23,8 @@ from clickhouse.run import Checksum, Comparison, Run, common_window, from_row
 from clickhouse.writer import Writer
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from clickhouse_connect.driver.client import Client
 
 _LOCK: Final = "runs_lock"
@@ -65,20 +67,51 @@ class Runs:
             raise RunError(f"run {name!r} does not exist; there are: {names}")
         return found
 
-    def create(self, run: Run, *, group_prefix: str = "") -> Run:
+    def create(self, run: Run, *, group_prefix: str = "", alone: bool = False, most: int = 0) -> Run:
         """Gives ``run`` the next id, and the group ``<group_prefix><id>`` if there is a prefix.
 
+        Args:
+            run: what to make.
+            group_prefix: of the group's name.
+            alone: only while no other run is being computed.
+            most: runs that there may be then; 0: any number.
+
         Raises:
-            RunError: the name is taken.
+            RunError: the name is taken, another run is being computed, or there are too many.
             LockHeld: somebody else creates runs for too long.
         """
         with table_lock(self._client, _LOCK, stale_after_s=_STALE_AFTER_S, wait_s=10.0):
             if self.find(run.name) is not None:
                 raise RunError(f"run {run.name!r} exists already; choose another name")
+            if alone:
+                self._refuse_if_busy(run.name)
+            kept = [r.name for r in self.every() if r.status != "dropped"]
+            if most and len(kept) >= most:
+                raise RunError(f"there are {len(kept)} runs already, at most {most}: remove one of {', '.join(kept)}")
             run_id = max(r.run_id for r in self.every()) + 1
             created = replace(run, run_id=run_id, group_id=f"{group_prefix}{run_id}" if group_prefix else "")
             self.save(created)
         return created
+
+    def resume(self, run: Run) -> Run:
+        """Marks a run that was stopped as being computed again, while no other one is.
+
+        Raises:
+            RunError: another one is.
+            LockHeld: somebody else creates runs for too long.
+        """
+        with table_lock(self._client, _LOCK, stale_after_s=_STALE_AFTER_S, wait_s=10.0):
+            self._refuse_if_busy(run.name)
+            running = replace(self.get_id(run.run_id), status="running", detail="")
+            self.save(running)
+        return running
+
+    def _refuse_if_busy(self, name: str) -> None:
+        for run in self.every():
+            if run.status == "running" and run.name != name:
+                raise RunError(
+                    f"run {run.name} is being computed ({run.done:,} of {run.total:,}): wait for it, or cancel it"
+                )
 
     def save(self, run: Run) -> None:
         """Writes the run's row."""
@@ -188,6 +221,15 @@ class Runs:
     def checksum(self, run: Run) -> Checksum:
         """Of all credits of the run; see ``queries/runs_checksum.sql`` for what is in it."""
         return Checksum(**queries.run(self._client, "runs_checksum", run_id=run.run_id)[0])
+
+    def difference(
+        self, a: Run, b: Run, *, model: str, start: date, end: date
+    ) -> tuple[list[dict[str, Any]], tuple[int, int]]:
+        """Channels of two runs on these days from the daily sums, and the days of each that the sums lack."""
+        bound = {"a": a.run_id, "b": b.run_id}
+        rows_ = queries.run(self._client, "runs_difference", **bound, model=model, start=start, end=end)
+        days = {row["run_id"]: row["days"] for row in queries.run(self._client, "runs_pending_days", **bound)}
+        return rows_, (days.get(a.run_id, 0), days.get(b.run_id, 0))
 
     def compare(self, a: Run, b: Run, *, limit: int) -> Comparison:
         """Rows, channels and the ``limit`` conversions that differ most, in the time that both runs hold."""

@@ -48,13 +48,14 @@ class Column:
     """One column; ``optional`` ones may be left out of an insert.
 
     The table then fills in 0, an empty text, map or list, except for times: those get the server's clock. The
-    texts of a ``repeating`` one come several times in an insert.
+    texts of a ``repeating`` one come several times in an insert. What is ``beside`` the events is no field of theirs.
     """
 
     name: str
     clickhouse_type: str
     optional: bool = False
     repeating: bool = False
+    beside: bool = False
 
     @property
     def arrow_type(self) -> pa.DataType:
@@ -105,6 +106,7 @@ TOUCHPOINTS: Final = Table(
         Column("device_type", _SYMBOL, optional=True),
         Column("properties", _MAP, optional=True),
         Column("received_at", _TIME_US),
+        Column("trace_id", _TEXT, optional=True, beside=True),
     ),
     key=("customer_id", "occurred_at", "event_id"),
     version="received_at",
@@ -125,6 +127,7 @@ CONVERSIONS: Final = Table(
         Column("properties", _MAP, optional=True),
         Column("received_at", _TIME_US),
         Column("sent_at", _TIME_US),
+        Column("trace_id", _TEXT, optional=True, beside=True),
     ),
     key=("customer_id", "occurred_at", "event_id"),
     version="received_at",

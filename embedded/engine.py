@@ -109,6 +109,7 @@ class Engine:
             at_once: Statements that run side by side; others wait.
         """
         os.environ["TZ"] = "UTC"  # the engine reads it once: times without a zone must not depend on the machine
+        os.environ["ATTRIBUTION_ENGINE_BACKUPS"] = f"{path.absolute()}/backups/"  # as engine.xml asks
         from chdb.session import Session  # noqa: PLC0415 - 0.5 s and 400 MB, only for the process that is the engine
 
         make: Any = Session  # untyped

@@ -10,6 +10,8 @@ Clients use it as they use a server: clickhouse-connect, curl, BI tools. It prom
 Not served: users and roles beyond one user, progress headers while a query runs, cancelling by closing the
 connection, ClickHouse's own block compression (``compress=1``; HTTP codings are), INSERT from ``input()``.
 
+``/metrics`` shows its counts in Prometheus' text format, to whoever may query.
+
 If ``CLICKHOUSE_PASSWORD`` is set, only ``CLICKHOUSE_USER`` (default ``default``) with it gets in.
 """
 
@@ -20,10 +22,12 @@ import base64
 import binascii
 import contextlib
 import hmac
+import logging
 import os
 import signal
 import sys
 import threading
+import time
 import uuid
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,9 +38,15 @@ from urllib.parse import parse_qsl, urlsplit
 from embedded import interface, sql
 from embedded.body import Body, BodyError, Decoder, encode
 from embedded.engine import Call, Engine, EngineError
+from telemetry import logs
+from telemetry.metrics import CONTENT_TYPE, Metrics
+from telemetry.program_metrics import FACADE, FacadeMetric
+from telemetry.settings import TelemetrySettings, TelemetrySettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+logger: Final = logging.getLogger(__name__)
 
 _PIECE: Final = 256 * 1024
 _AUTHENTICATION_FAILED: Final = 516
@@ -68,6 +78,7 @@ class Facade(ThreadingHTTPServer):
     def __init__(self, engine: Engine, access: Access, host: str, port: int) -> None:
         self.engine = engine
         self.access = access
+        self.metrics: Metrics[FacadeMetric] = Metrics(FACADE, "facade")
         self._busy = 0
         self._idle = threading.Condition()
         super().__init__((host, port), _Handler)
@@ -77,9 +88,11 @@ class Facade(ThreadingHTTPServer):
         """Marks a request as under way, for ``drain``."""
         with self._idle:
             self._busy += 1
+        self.metrics.add("attribution_facade_requests_in_flight")
         try:
             yield
         finally:
+            self.metrics.add("attribution_facade_requests_in_flight", by=-1)
             with self._idle:
                 self._busy -= 1
                 self._idle.notify_all()
@@ -102,6 +115,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: Facade
     query: dict[str, str]
     query_id = ""
+    kind = "other"
+    received_at = 0.0
 
     def do_GET(self) -> None:
         self._serve(may_write=False)
@@ -116,11 +131,17 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         self.query = dict(parse_qsl(url.query, keep_blank_values=True))
         self.query_id = self.query.get("query_id") or str(uuid.uuid4())
+        self.kind, self.received_at = "other", time.perf_counter()
         with self.server.working(), Body() as body:
             try:
                 self._receive(body)
+                self.received_at = time.perf_counter()
                 if url.path in ("/ping", "/replicas_status") or (url.path == "/" and not (self.query or body.size)):
+                    self.kind = "ping"
                     self._send(200, b"Ok.\n", {"Content-Type": "text/plain; charset=UTF-8"})
+                elif url.path == "/metrics":
+                    self._check_access()
+                    self._send(200, self.server.metrics.text().encode(), {"Content-Type": CONTENT_TYPE})
                 elif url.path != "/":
                     self._send(404, f"There is no handle {url.path}\n".encode(), {"Content-Type": "text/plain"})
                 else:
@@ -201,7 +222,10 @@ class _Handler(BaseHTTPRequestHandler):
     # -- the answer -------------------------------------------------------------------------------
 
     def _answer(self, call: Call) -> None:
+        self.kind = "read" if call.statement.returns_rows else "write"
         answer = self.server.engine.run(call)
+        self.server.metrics.add("attribution_facade_read_rows_total", by=answer.read_rows)
+        self.server.metrics.add("attribution_facade_written_rows_total", by=answer.written_rows)
         headers = {"X-ClickHouse-Summary": interface.summary(answer)}
         if call.statement.returns_rows or len(answer.data):
             form = call.statement.output_format or call.format
@@ -222,7 +246,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, f"{error}\n".encode(), headers)
 
     def _send(self, status: int, data: bytes | memoryview, headers: dict[str, str]) -> None:
-        engine = self.server.engine
+        engine, metrics = self.server.engine, self.server.metrics
+        metrics.add("attribution_facade_requests_total", self.kind, str(status))
+        metrics.add("attribution_facade_sent_bytes_total", by=len(data))
+        metrics.observe("attribution_facade_request_seconds", time.perf_counter() - self.received_at, self.kind)
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
         self.send_header("X-ClickHouse-Server-Display-Name", engine.host)
@@ -245,7 +272,11 @@ class _Handler(BaseHTTPRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:  # noqa: ARG002 - the base class calls it so
         """Failures only, and no URL: it may hold a password."""
         if isinstance(code, int) and code >= 500:
-            sys.stderr.write(f"{self.log_date_time_string()} {self.command} {code} query_id={self.query_id!r}\n")
+            logger.error("%s %d query_id=%r", self.command, code, self.query_id)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class calls it so
+        """What the base class has to say: requests that are no HTTP."""
+        logger.info(format, *args)
 
 
 def _one_line(value: str) -> str:
@@ -263,7 +294,7 @@ def serve(path: Path, host: str, port: int, *, max_threads: int = 2, max_memory_
 
         signal.signal(signal.SIGTERM, end)
         signal.signal(signal.SIGINT, end)
-        sys.stderr.write(f"chDB {engine.version} in {path}, http://{host}:{server.server_port}\n")
+        logs.announce(f"chDB {engine.version} in {path}, http://{host}:{server.server_port}")
         server.serve_forever(poll_interval=0.1)
         is_idle = server.drain(timeout_s=10)
     if not is_idle:
@@ -281,6 +312,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--max-memory", type=int, default=0, help="bytes of one query; 0: half of the machine")
     chosen = parser.parse_args(arguments)
     try:
+        logs.configure("facade", TelemetrySettings.of_environment())
+    except TelemetrySettingsError as error:
+        sys.exit(f"error: {error}")
+    try:
         serve(
             chosen.path,
             chosen.host,
@@ -289,7 +324,8 @@ def main(arguments: list[str] | None = None) -> None:
             max_memory_bytes=chosen.max_memory,
         )
     except (OSError, RuntimeError) as error:
-        sys.exit(f"error: cannot serve {chosen.path} on {chosen.host}:{chosen.port}: {error}")
+        logs.announce(f"error: cannot serve {chosen.path} on {chosen.host}:{chosen.port}: {error}", level=logging.ERROR)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from embedded import broker as kafka
 from embedded.clickhouse import ClickHouse, pings
 from embedded.ports import choose
 from embedded.process import spawn, stop, tail
+from embedded.targets import TARGETS_FILE, scrape_targets
 
 if TYPE_CHECKING:
     import subprocess
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 KAFKA_PORT: Final = 9092
 CLICKHOUSE_PORT: Final = 8123
 API_PORT: Final = 8000
+METRICS_PORT: Final = 9101
 PARTITIONS: Final = 4
 
 #: Waits before a part that ended is started again; a part that ran for a minute begins anew.
@@ -39,8 +41,8 @@ FAST_ENDS: Final = 2
 #: A worker ends itself after ATTRIBUTION_STOP_TIMEOUT_S, 30 as it comes; only then is it killed.
 _GRACE_S: Final = 35.0
 
-#: Exit codes of a part that a restart cannot mend: a worker after too many invalid records.
-STAYS_STOPPED: Final = frozenset({71})
+#: Exit codes of a part that a restart cannot mend: a worker after too many invalid records, or older than its state.
+STAYS_STOPPED: Final = frozenset({71, 78})
 
 
 class StackError(RuntimeError):
@@ -49,14 +51,19 @@ class StackError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """Where and how large. A port of 0 is the product's usual one, or the next that is free."""
+    """Where and how large. A port of 0 is the product's usual one, or the next that is free.
+
+    ``metrics_port`` is the roller's; each worker takes the next one. ``ui``: the API's process serves the web UI, too.
+    """
 
     data_dir: Path
     kafka_port: int = 0
     clickhouse_port: int = 0
     api_port: int = 0
+    metrics_port: int = 0
     workers: int = 1
     database: str = "attribution"
+    ui: bool = False
 
 
 class Part:
@@ -134,6 +141,7 @@ class Supervisor:
         self._states: dict[str, str] = {}
         self._lock: int | None = None
         self.kafka_port = self.clickhouse_port = self.api_port = 0
+        self.metrics_ports: dict[str, int] = {}
 
     @property
     def kafka_bootstrap(self) -> str:
@@ -164,7 +172,13 @@ class Supervisor:
             "CLICKHOUSE_DATABASE": self.options.database,
             "ATTRIBUTION_API_PORT": str(self.api_port),
             "ATTRIBUTION_ACCOUNTS_DIR": str(self.accounts_dir),
+            "ATTRIBUTION_METRICS_PORT": "0",  # each part has its own
         }
+
+    @property
+    def targets_file(self) -> Path:
+        """Where Prometheus finds everything that it can scrape here."""
+        return self.options.data_dir / TARGETS_FILE
 
     def start(self) -> None:
         """Start everything; returns when the API answers and the workers own all partitions.
@@ -238,6 +252,17 @@ class Supervisor:
             setattr(self, f"{name}_port", port)
         state = {"pid": os.getpid(), "api_url": self.api_url, **self.environment}
         (self.options.data_dir / "stack.json").write_text(json.dumps(state, indent=2) + "\n")
+        self._choose_metrics_ports(taken)
+
+    def _choose_metrics_ports(self, taken: set[int]) -> None:
+        first = self.options.metrics_port
+        for index, name in enumerate(("rollups", *(f"worker-{i}" for i in range(self.options.workers)))):
+            wanted = (first or METRICS_PORT) + index
+            port, _ = choose(wanted, explicit=bool(first), what=f"metrics of {name}", taken=frozenset(taken))
+            taken.add(port)
+            self.metrics_ports[name] = port
+        places = {"clickhouse": self.clickhouse_port, "api": self.api_port, **self.metrics_ports}
+        self.targets_file.write_text(json.dumps(scrape_targets(places), indent=2) + "\n")
 
     def _start_stores(self) -> None:
         data_dir, port = self.options.data_dir, self.kafka_port
@@ -250,7 +275,7 @@ class Supervisor:
             self._report(f"{part.name}: ready in {part.wait(90):.1f} s at {where}")
 
     def _start_programs(self) -> None:
-        rollups = self._program("rollups", ("rollups",), {}, lambda: True)
+        rollups = self._program("rollups", ("rollups",), self._metrics_of("rollups"), lambda: True)
         rollups.start()
         self._report("rollups: started")
         workers = []
@@ -259,7 +284,9 @@ class Supervisor:
             for name in ("ready.json", "status.json"):
                 (folder / name).unlink(missing_ok=True)
             workers.append(self._worker(index, folder))
-        api = self._program("api", ("api",), {}, lambda: pings(self.api_port, "/health"))
+        words = ("api", "--ui") if self.options.ui else ("api",)
+        replays = {"ATTRIBUTION_API_REPLAY_DIR": str(self.options.data_dir.resolve())}
+        api = self._program("api", words, replays, lambda: pings(self.api_port, "/health"))
         for part in (*workers, api):
             part.start()
         self._wait_for_partitions(workers)
@@ -280,9 +307,13 @@ class Supervisor:
             self._report(f"{part.name}: ready in {time.monotonic() - began:.1f} s, partitions {owned}")
 
     def _worker(self, index: int, folder: Path) -> Part:
-        env = {"ATTRIBUTION_DATA_DIR": str(folder)}
-        self._workers[f"worker-{index}"] = folder
-        return self._program(f"worker-{index}", ("worker", "--run", "active"), env, lambda: _served(folder) is not None)
+        name = f"worker-{index}"
+        env = {"ATTRIBUTION_DATA_DIR": str(folder), **self._metrics_of(name)}
+        self._workers[name] = folder
+        return self._program(name, ("worker", "--run", "active"), env, lambda: _served(folder) is not None)
+
+    def _metrics_of(self, name: str) -> dict[str, str]:
+        return {"ATTRIBUTION_METRICS_PORT": str(self.metrics_ports[name])}
 
     def _program(self, name: str, words: tuple[str, ...], env: dict[str, str], ready: Callable[[], bool]) -> Part:
         return self._part(name, lambda: [sys.executable, "-P", "-m", "cli", *words], ready, env)

@@ -44,12 +44,13 @@ def run(
     is_preloaded: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
     on_progress: Callable[[Tally], None] = lambda _tally: None,
+    on_step: Callable[[int, float], None] | None = None,
 ) -> RunReport:
     """Send the first ``events`` records (``None``: until ``should_stop``), duplicates and malformed ones included.
 
     The truth file tells of what was sent even if the run is stopped; it has no summary if the run fails.
     ``is_preloaded`` makes all records first, so that only sending is timed. ``on_progress`` is called every
-    1,000 records.
+    1,000 records, ``on_step`` as ``Sender.send`` says.
 
     Raises:
         DeliveryError: records were not stored.
@@ -70,7 +71,7 @@ def run(
             if tally.records % 1_000 == 0:
                 on_progress(tally)
 
-        report = sender.send(records, rate=rate, on_sent=on_sent, should_stop=should_stop)
+        report = sender.send(records, rate=rate, on_sent=on_sent, on_step=on_step, should_stop=should_stop)
         if writer:
             writer.finish(population.causal(report.sent))
     return RunReport(tally, report, generate_rate)

@@ -6,7 +6,7 @@ Raises ``ChannelRulesError`` naming the file and the way out.
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import yaml
 
@@ -14,6 +14,10 @@ from attribution.channels import ChannelRules, ChannelRulesError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+#: libyaml's, where PyYAML was built with it: ten times as fast.
+_SAFE: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load_channel_rules(path: Path | None = None) -> ChannelRules:
@@ -24,7 +28,7 @@ def load_channel_rules(path: Path | None = None) -> ChannelRules:
     except (OSError, UnicodeDecodeError) as error:
         raise ChannelRulesError(f"{where}: cannot be read ({error}); check ATTRIBUTION_CHANNEL_RULES") from None
     try:
-        data = yaml.safe_load(text)
+        data = yaml.load(text, _SAFE)  # noqa: S506 - both loaders are safe ones
     except yaml.YAMLError as error:
         raise ChannelRulesError(f"{where}: is no YAML: {error}") from None
     return ChannelRules.from_mapping(data, where=where)

@@ -23,7 +23,7 @@ from fastavro.schema import SchemaParseException, UnknownType
 from schemas.topics import load_topics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
 #: A schema that was unknown is asked for again after this long; a producer may have registered it meanwhile.
 UNKNOWN_FOR_SECONDS: Final = 30.0
@@ -62,7 +62,7 @@ class SchemaSource(Protocol):
 def parse_schema(text: str) -> WriterSchema | None:
     """The schema of a record, or ``None`` for what is no valid Avro record schema."""
     try:
-        plain = _without_logical_types(json.loads(text))
+        plain = without_logical_types(json.loads(text))
         parsed = fastavro.parse_schema(plain)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, SchemaParseException, UnknownType):
         return None
@@ -159,15 +159,16 @@ class RegistrySchemas:
         return None if kind != "AVRO" or references or not isinstance(text, str) else parse_schema(text)
 
 
-def _without_logical_types(schema: Any) -> Any:
+def without_logical_types(schema: Any, *, kept: Collection[str] = _KEPT_LOGICAL_TYPES) -> Any:
+    """A schema, as ``json`` reads it, with plain types in the place of logical ones but those ``kept``."""
     if isinstance(schema, list):
-        return [_without_logical_types(part) for part in schema]
+        return [without_logical_types(part, kept=kept) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    kept = {key: value for key, value in schema.items() if key not in ("type", "fields", "items", "values")}
-    if kept.get("logicalType") not in _KEPT_LOGICAL_TYPES:
-        kept.pop("logicalType", None)
+    bare = {key: value for key, value in schema.items() if key not in ("type", "fields", "items", "values")}
+    if bare.get("logicalType") not in kept:
+        bare.pop("logicalType", None)
     for key in ("type", "items", "values", "fields"):
         if key in schema:
-            kept[key] = _without_logical_types(schema[key])
-    return kept
+            bare[key] = without_logical_types(schema[key], kept=kept)
+    return bare

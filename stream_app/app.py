@@ -7,24 +7,27 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import faust
-from faust.types import StreamT
+from faust.types import TP, StreamT
 from yarl import URL
 
 from attribution.fitted import NO_FITS, Timeline
 from schemas.channel_rules import load_channel_rules
 from schemas.codec import Codec, EventKind, LocalSchemas, RegistrySchemas
+from stream_app.batch import Batch
 from stream_app.dead_letter_limits import LimitGuard
 from stream_app.deadletter import DeadLetters
 from stream_app.decoding import Source, Sources
 from stream_app.handovers import HandoverWriter, Notice
 from stream_app.journeys import JourneyStep
-from stream_app.pipeline import Batch, Pipeline
+from stream_app.lag import Place
+from stream_app.pipeline import Measure, Pipeline
 from stream_app.recovery import TableManager
 from stream_app.settings import WorkerSettings
 from stream_app.state import DurableState
 from stream_app.suppression import Suppression
 from stream_app.tables import JourneyTable
 from stream_app.transport import Consumer, Epoch, Pace, Transport
+from telemetry.tracing import Tracer
 
 
 class AttributionApp(faust.App):
@@ -37,6 +40,20 @@ class AttributionApp(faust.App):
     on_not_ready: Callable[[], None]
     on_restoring: Callable[[dict[str, dict[str, Any]]], None]
     beat: Callable[[str], None]
+    fail_stop: Callable[[BaseException], None]
+
+    @property
+    def chunked(self) -> Consumer:
+        """The consumer, once it is made."""
+        found = self.consumer
+        if not isinstance(found, Consumer):
+            raise TypeError("the chunked transport is not in place")
+        return found
+
+    def places(self) -> dict[TP, Place]:
+        """How far each source partition is; from any thread, nothing before the start."""
+        found: Any = self._consumer
+        return found.places() if isinstance(found, Consumer) else {}
 
 
 def create_app(
@@ -48,6 +65,8 @@ def create_app(
     erased: Collection[bytes] = (),
     timeline: Callable[[], Timeline] = lambda: NO_FITS,
     beat: Callable[[str], None] = lambda _: None,
+    measure: Measure | None = None,
+    tracer: Tracer | None = None,
 ) -> AttributionApp:
     """Build a worker's application; nothing is opened or connected before it starts.
 
@@ -59,6 +78,8 @@ def create_app(
         erased: digests of customers to forget that the state may not know.
         timeline: the fits of the data-driven model that are known now.
         beat: told of every sign of life, from any thread.
+        measure: told of every epoch.
+        tracer: where spans go.
     """
     url = URL(f"kafka://{settings.bootstrap_servers.replace(',', ';kafka://')}")
     app = AttributionApp(
@@ -93,7 +114,7 @@ def create_app(
     app.on_ready = lambda _: None
     app.on_not_ready = lambda: None
     app.on_restoring = lambda _: None
-    app.beat = beat
+    app.beat, app.fail_stop = beat, fail_stop
     events = app.topic(*settings.source_topics, acks=False, maxsize=1, key_type=bytes, value_type=bytes)
     app.journeys = JourneyTable(
         app,
@@ -104,7 +125,7 @@ def create_app(
         write_mb=settings.state_write_mb,
     )
     app.tables.add(app.journeys)
-    app.pipeline = _pipeline(app, settings, write_rows, clock_us, erased, timeline)
+    app.pipeline = _pipeline(app, settings, write_rows, clock_us, erased, timeline, measure, tracer)
 
     @app.agent(events, name="attribute")
     async def attribute(epochs: StreamT[Epoch]) -> None:
@@ -124,6 +145,8 @@ def _pipeline(
     clock_us: Callable[[], int],
     erased: Collection[bytes],
     timeline: Callable[[], Timeline],
+    measure: Measure | None,
+    tracer: Tracer | None,
 ) -> Pipeline:
     dead_letters: list[DeadLetters] = []
     handovers: list[HandoverWriter] = []
@@ -144,11 +167,8 @@ def _pipeline(
         manager: Any = app.tables
         return DurableState(manager.recovery.logs[partition], app.journeys.partition(partition))
 
-    def consumer() -> Consumer:
-        found = app.consumer
-        if not isinstance(found, Consumer):
-            raise TypeError("the chunked transport is not in place")
-        return found
+    def note(tp: TP) -> tuple[int, str]:
+        return app.chunked.note(tp)
 
     rules = load_channel_rules(settings.channel_rules)
     registry = settings.schema_registry_url
@@ -170,11 +190,13 @@ def _pipeline(
         sources=sources,
         journeys=JourneyStep(settings.attribution_config(), sources, suppression, timeline=timeline),
         state=state,
-        consumer=consumer,
+        consumer=lambda: app.chunked,
         write_dead_letters=write_dead_letters,
         write_notices=write_notices,
         write_rows=write_rows,
         threads=ThreadPoolExecutor(8, thread_name_prefix="epoch"),
-        limits=LimitGuard(settings.dead_letter_limits(), lambda tp: consumer().note(tp)),
+        limits=LimitGuard(settings.dead_letter_limits(), note),
         beat=app.beat,
+        measure=measure,
+        tracer=tracer,
     )

@@ -8,6 +8,7 @@ Restoring (``stream_app.restoring``) reads committed records only, so what a fen
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -49,6 +50,7 @@ class PartitionLog:
                 "queue.buffering.max.kbytes": 512_000,
                 "transaction.timeout.ms": int(TIMEOUT_S * 1000),
                 "log_level": 3,
+                "logger": logging.getLogger("kafka.changelog"),
             }
         )
 

@@ -1,14 +1,14 @@
 """Reads the dead-letter topic: the letters, and the marks of those that were sent again.
 
 The topic is all there is: nothing is kept elsewhere. Raises ``DeadLetterTopicError`` when the broker does not answer
-or the topic or a letter is not there.
+or the topic is not there, ``NoSuchLetterError`` when a letter is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -20,6 +20,10 @@ _LOOK_S: Final = 0.2
 
 class DeadLetterTopicError(RuntimeError):
     """The topic or a letter cannot be read."""
+
+
+class NoSuchLetterError(DeadLetterTopicError):
+    """No letter is at this place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +58,24 @@ class Letter:
         }
 
 
-class DeadLetterReader:
-    """Reads without a group's offsets: every reader sees everything that retention has left."""
+class Tail(NamedTuple):
+    """Letters and marks; ``is_whole``: older ones are not in the topic any more."""
 
-    def __init__(self, servers: str, topic: str) -> None:
-        self._topic = topic
+    items: list[Letter | Origin]
+    is_whole: bool
+
+
+class DeadLetterReader:
+    """Reads without a group's offsets: every reader sees everything that retention has left.
+
+    Args:
+        servers: ``host:port``, separated by commas.
+        topic: of the dead letters.
+        timeout_s: how long to wait for the broker.
+    """
+
+    def __init__(self, servers: str, topic: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._topic, self._timeout_s = topic, timeout_s
         self._settings = {
             "bootstrap.servers": servers,
             "group.id": f"{topic}-reader",
@@ -73,9 +90,27 @@ class DeadLetterReader:
 
         Records that no worker wrote are passed over.
         """
+        return self._read(lambda starts, _ends: starts)
+
+    def tail(self, count: int) -> Tail:
+        """What is among the newest records, about ``count`` of them, the same number of each partition."""
+        is_whole = True
+
+        def near_the_end(starts: dict[int, int], ends: dict[int, int]) -> dict[int, int]:
+            nonlocal is_whole
+            each = -(-count // max(len(starts), 1))
+            found = {p: max(start, ends[p] - each) for p, start in starts.items()}
+            is_whole = found == starts
+            return found
+
+        items = list(self._read(near_the_end))
+        return Tail(items, is_whole)
+
+    def _read(self, begin: Callable[[dict[int, int], dict[int, int]], dict[int, int]]) -> Iterator[Letter | Origin]:
         consumer = Consumer(self._settings)
         try:
             starts, ends = self._bounds(consumer)
+            starts = begin(starts, ends)
             consumer.assign([TopicPartition(self._topic, p, at) for p, at in starts.items() if at < ends[p]])
             left = {p for p in starts if starts[p] < ends[p]}
             while left:
@@ -97,22 +132,22 @@ class DeadLetterReader:
             starts, ends = self._bounds(consumer)
             if partition not in starts or not starts[partition] <= offset < ends[partition]:
                 there = ", ".join(f"{p}@{starts[p]} to {p}@{ends[p] - 1}" for p in starts if starts[p] < ends[p])
-                raise DeadLetterTopicError(f"{place}: no such letter in {self._topic}; there are {there or 'none'}")
+                raise NoSuchLetterError(f"{place}: no such letter in {self._topic}; there are {there or 'none'}")
             consumer.assign([TopicPartition(self._topic, partition, offset)])
             found = _parsed(self._consume(consumer, 1)[0])
             if not isinstance(found, Letter) or found.offset != offset:
-                raise DeadLetterTopicError(f"{place}: a mark or a foreign record, no dead letter")
+                raise NoSuchLetterError(f"{place}: a mark or a foreign record, no dead letter")
             return found
         finally:
             consumer.close()
 
     def _bounds(self, consumer: Consumer) -> tuple[dict[int, int], dict[int, int]]:
         try:
-            found = consumer.list_topics(self._topic, timeout=TIMEOUT_S).topics[self._topic]
+            found = consumer.list_topics(self._topic, timeout=self._timeout_s).topics[self._topic]
             if found.error is not None:
                 raise DeadLetterTopicError(f"{self._topic}: {found.error.str()}; see ATTRIBUTION_DEAD_LETTER_TOPIC")
             bounds = {
-                p: consumer.get_watermark_offsets(TopicPartition(self._topic, p), timeout=TIMEOUT_S)
+                p: consumer.get_watermark_offsets(TopicPartition(self._topic, p), timeout=self._timeout_s)
                 for p in sorted(found.partitions)
             }
         except KafkaException as error:
@@ -122,12 +157,12 @@ class DeadLetterReader:
         return {p: low for p, (low, _) in bounds.items()}, {p: high for p, (_, high) in bounds.items()}
 
     def _consume(self, consumer: Consumer, count: int = 500) -> list[Any]:
-        for _ in range(round(TIMEOUT_S / _LOOK_S)):
+        for _ in range(round(self._timeout_s / _LOOK_S)):
             messages = consumer.consume(count, timeout=_LOOK_S)  # returns when full or when the time is over
             if messages:
                 break
         else:
-            raise DeadLetterTopicError(f"{self._topic}: nothing received for {TIMEOUT_S:.0f} s")
+            raise DeadLetterTopicError(f"{self._topic}: nothing received for {self._timeout_s:.0f} s")
         for message in messages:
             error = message.error()
             if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # the constant's name

@@ -15,6 +15,8 @@ FAIL_STOP: Final = 70
 NO_PROGRESS: Final = 75
 #: An orderly stop took too long and was cut short.
 STOP_TIMED_OUT: Final = 76
+#: The state was written by a newer version: a restart cannot mend it.
+NEWER_STATE: Final = 78
 #: Another run is to be fed: start again, for that one.
 RUN_CHANGED: Final = 77
 
@@ -25,4 +27,5 @@ MEANING: Final = {
     NO_PROGRESS: "the watchdog saw no progress",
     STOP_TIMED_OUT: "an orderly stop took too long",
     RUN_CHANGED: "another run is to be fed",
+    NEWER_STATE: "the state is of another version; see docs/upgrade.md",
 }

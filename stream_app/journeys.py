@@ -58,7 +58,7 @@ class Erased:
 
 @dataclass(slots=True)
 class PartitionResult:
-    """What one epoch amounts to on one partition; ``events`` are those that count."""
+    """What one epoch amounts to on one partition; ``events`` are those that count, ``duplicates`` changed nothing."""
 
     events: Decoded
     journeys: dict[bytes, bytes | None] = field(default_factory=dict)
@@ -66,6 +66,7 @@ class PartitionResult:
     notices: list[Notice] = field(default_factory=list)
     erased: list[Erased] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    duplicates: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class JourneyStep:
         keys = [customer.encode() for customer in todo]
         raws = reader.get_many(keys)
         changed, found, config, attribute = result.journeys, result.credits, self._config, self._attribute
-        from_bytes = Journey.from_bytes
+        from_bytes, duplicates = Journey.from_bytes, 0
         for key, (customer, (touches, events)), raw in zip(keys, todo.items(), raws, strict=True):
             if not events and (appended := append_touches(raw, touches, config)) is not None:
                 changed[key] = appended
@@ -142,6 +143,7 @@ class JourneyStep:
                 self._merge(customer, journey, Arrived(touches, events), result, refusals)
                 continue
             applied = journey.apply(touches, events, config)
+            duplicates += len(touches) + len(events) - applied.gained
             for conversion in applied.affected:
                 found.append((customer, attribute(journey, conversion)))
             if applied.changed:
@@ -149,6 +151,8 @@ class JourneyStep:
                 changed[key] = journey.to_bytes()
             if applied.late_touches or applied.late_conversions or applied.excess_conversions:
                 refusals.add(customer, applied)
+                duplicates -= applied.refused
+        result.duplicates += max(0, duplicates)  # one id with two contents raises ``rev`` by more than one
 
     def _with_events(self, events: Decoded, todo: Todo) -> dict[str, Arrived]:
         """Links and handovers, and the events of the same ids out of ``todo``: no journey is read or written twice."""

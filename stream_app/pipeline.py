@@ -17,24 +17,25 @@ order.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from faust.types import TP
 from mode import get_logger
 
-from attribution.types import ConversionCredits
 from schemas.codec import Rejected, SchemaSourceUnavailableError
-from schemas.events import ConversionWireEvent, IdentityEvent, SpendEvent, TouchpointEvent
 from stream_app import failpoints
+from stream_app.batch import Batch, Stages
 from stream_app.dead_letter_limits import LimitGuard
 from stream_app.decoding import Decoded, Decoder, Sources
 from stream_app.handovers import Notice
-from stream_app.journeys import Erased, JourneyStep, PartitionResult, State
+from stream_app.journeys import JourneyStep, State
+from stream_app.traces import tell, trace_ids, traced
 from stream_app.transport import Epoch
+from telemetry.tracing import Tracer
 
 logger = get_logger(__name__)
 
@@ -54,39 +55,14 @@ class Consumer(Protocol):
         """Commit its offsets, each with its note."""
 
 
-@dataclass(slots=True)
-class Batch:
-    """What one epoch amounts to; ``newest_us`` is the newest event time per topic and partition.
+class Measure(Protocol):
+    """Who counts."""
 
-    ``notices`` go to other workers, ``erased`` are customers whose rows must go, ``notes`` are committed with the
-    offsets.
-    """
+    def epoch(self, batch: Batch, stages: Stages) -> None:
+        """An epoch is committed."""
 
-    epoch: Epoch
-    journeys: dict[int, dict[bytes, bytes | None]] = field(default_factory=dict)
-    credits: list[tuple[str, ConversionCredits]] = field(default_factory=list)
-    touchpoints: list[TouchpointEvent] = field(default_factory=list)
-    conversions: list[ConversionWireEvent] = field(default_factory=list)
-    spend: list[SpendEvent] = field(default_factory=list)
-    identities: list[IdentityEvent] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
-    erased: list[Erased] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
-    newest_us: dict[tuple[str, int], int] = field(default_factory=dict)
-    notes: dict[TP, str] = field(default_factory=dict)
-
-    def add(self, partition: int, result: PartitionResult) -> None:
-        """Take over what one partition amounts to."""
-        events = result.events
-        self.journeys[partition] = result.journeys
-        self.credits += result.credits
-        self.touchpoints += events.touchpoints
-        self.conversions += events.conversions
-        self.spend += events.spend
-        self.identities += events.identities
-        self.notices += result.notices
-        self.erased += result.erased
-        self.rejected += events.rejected + result.rejected
+    def reread(self) -> None:
+        """One does not continue the chain."""
 
 
 class Pipeline:
@@ -105,12 +81,15 @@ class Pipeline:
         threads: Executor,
         limits: LimitGuard,
         beat: Callable[[str], None] = lambda _: None,
+        measure: Measure | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._sources, self._decoder, self._journeys = sources, Decoder(sources), journeys
         self._state, self._consumer = state, consumer
         self._write_dead_letters, self._write_notices = write_dead_letters, write_notices
         self._write_rows = write_rows
         self._threads, self._limits, self._beat = threads, limits, beat
+        self._measure, self._tracer = measure, tracer
         self._finishing: asyncio.Task[None] | None = None
         self._delivery: asyncio.Task[None] | None = None
         self._not_stored: dict[int, dict[bytes, bytes | None]] = {}
@@ -122,6 +101,8 @@ class Pipeline:
         never outlive it.
         """
         if not self._consumer().begin(epoch):
+            if self._measure is not None:
+                self._measure.reread()
             return
         began = time.perf_counter()
         waited = time.monotonic() - epoch.first_at if epoch.first_at else 0.0
@@ -143,6 +124,8 @@ class Pipeline:
     def compute(self, epoch: Epoch) -> Batch | None:
         """Steps 1 and 2, without any effect outside; None while the schema registry does not answer."""
         batch = Batch(epoch)
+        if self._tracer is not None:
+            batch.traced = traced(epoch.chunks)
         try:
             decoded = [(partition, self._decoder.decode(records)) for partition, records in epoch.by_partition()]
         except SchemaSourceUnavailableError as error:
@@ -154,6 +137,8 @@ class Pipeline:
             self._decoder.drop_erased(events, self._journeys.is_erased(state))
             result = self._journeys.apply(events, state, self._not_stored.get(partition, {}))
             batch.add(partition, result)
+            if batch.traced:
+                self._note_traces(partition, events, batch)
             self._note_newest(partition, events, batch)
         return batch
 
@@ -163,6 +148,14 @@ class Pipeline:
         for source, found in ((sources.touchpoints, events.touchpoints), (sources.conversions, events.conversions)):
             if found:
                 batch.newest_us[source.topic, partition] = max([e.occurred_at_us for e in found])
+
+    def _note_traces(self, partition: int, events: Decoded, batch: Batch) -> None:
+        """Whose rows get a trace id."""
+        sources = self._sources
+        for source, found in ((sources.touchpoints, events.touchpoints), (sources.conversions, events.conversions)):
+            places = batch.traced.get(TP(source.topic, partition))
+            if places:
+                batch.trace_ids |= trace_ids(found, places)
 
     async def _finish(
         self, batch: Batch, before: tuple[float, float], fail_stop: Callable[[BaseException], None]
@@ -201,7 +194,7 @@ class Pipeline:
             self._not_stored = {}
 
     async def _deliver(
-        self, batch: Batch, seconds: tuple[float, ...], fail_stop: Callable[[BaseException], None]
+        self, batch: Batch, seconds: tuple[float, float, float], fail_stop: Callable[[BaseException], None]
     ) -> None:
         """Rows, then offsets."""
         try:
@@ -212,15 +205,25 @@ class Pipeline:
             await self._consumer().finish(batch.epoch, batch.notes)
             failpoints.passed("after_commit")
             self._beat("epoch committed")
-            logger.info(
-                "Epoch of %d records, %d conversions attributed, %d rejected: waited %.3f s, computed in %.3f s, "
-                "durable %.3f, inserted %.3f, committed %.3f",
-                len(batch.epoch),
-                len(batch.credits),
-                len(batch.rejected),
-                *seconds,
-                inserted - began,
-                time.perf_counter() - inserted,
-            )
+            waited, computed, durable = seconds
+            self._tell(batch, Stages(waited, computed, durable, inserted - began, time.perf_counter() - inserted))
         except Exception as error:  # noqa: BLE001  # whatever it is, nothing may be committed after it
             fail_stop(error)
+
+    def _tell(self, batch: Batch, stages: Stages) -> None:
+        """The epoch is over: to who counts, to who traces, and in the log."""
+        if self._measure is not None:
+            self._measure.epoch(batch, stages)
+        counts = {"records": len(batch.epoch), "conversions": len(batch.credits), "rejected": len(batch.rejected)}
+        if self._tracer is not None and batch.traced:
+            seconds = stages._asdict()
+            tell(self._tracer, batch.traced, batch.rejected, seconds=seconds, end_ns=time.time_ns(), counts=counts)
+        if not logger.isEnabledFor(logging.INFO):
+            return
+        logger.info(
+            "Epoch of %d records, %d conversions attributed, %d rejected: waited %.3f s, computed in %.3f s, "
+            "durable %.3f, inserted %.3f, committed %.3f",
+            *counts.values(),
+            *stages,
+            extra={"fields": counts | {f"{stage}_s": round(took, 6) for stage, took in stages._asdict().items()}},
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from confluent_kafka import Producer
 
 
@@ -24,5 +26,6 @@ def careful_producer(servers: str, *, max_bytes: int, log_level: int = 3) -> Pro
             "message.max.bytes": max_bytes,
             "linger.ms": 5,
             "log_level": log_level,
+            "logger": logging.getLogger("kafka.producer"),
         }
     )

@@ -59,6 +59,11 @@ class Readiness:
         """Those that are assigned and recovered; None while they change."""
         return None if self._partitions is None else frozenset(self._partitions)
 
+    @property
+    def restored(self) -> dict[str, dict[str, Any]]:
+        """What ``restoring`` was told last."""
+        return self._restored
+
     def set(self, partitions: set[int]) -> None:
         """These are assigned and recovered."""
         self._partitions = set(partitions)

@@ -24,6 +24,8 @@ from mode import Service, get_logger
 from stream_app.changelog import PartitionLog
 from stream_app.restore_progress import RestoreProgress
 from stream_app.restoring import StaleStateError, restore
+from stream_app.state import DurableState
+from stream_app.state_format import NewerStateError, claim
 from stream_app.tables import JourneyTable
 from stream_app.topics import tombstone_retention_ms
 
@@ -133,7 +135,16 @@ class FencedRecovery(Recovery):
                 continue
             if not cancelled.is_set():
                 progress.end(partition, count)
+                self._claim(DurableState(log, state), f"{topic}-{partition}")
             return log
+
+    def _claim(self, state: DurableState, name: str) -> None:
+        app: Any = self.app
+        try:
+            claim(state, name)
+        except NewerStateError as error:
+            app.fail_stop(error)
+            raise
 
 
 class TableManager(FaustTableManager):

@@ -12,12 +12,12 @@ The original timestamp stays because it orders the versions of an event: an old 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from stream_app.dead_letter_headers import RETRIED, Origin, as_text, of_retry
+from stream_app.dead_letter_headers import PREFIX, RETRIED, Origin, as_text, of_retry
 from stream_app.dead_letter_topic import TIMEOUT_S, DeadLetterReader, Letter
 from stream_app.producing import careful_producer
 
@@ -45,9 +45,9 @@ class Outcome:
 class Redrive:
     """Retries of one dead-letter topic."""
 
-    def __init__(self, servers: str, dead_letter_topic: str) -> None:
-        self._topic = dead_letter_topic
-        self._reader = DeadLetterReader(servers, dead_letter_topic)
+    def __init__(self, servers: str, dead_letter_topic: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._topic, self._timeout_s = dead_letter_topic, timeout_s
+        self._reader = DeadLetterReader(servers, dead_letter_topic, timeout_s=timeout_s)
         self._errors: list[KafkaError] = []
         self._producer = careful_producer(servers, max_bytes=8 << 20, log_level=0)
 
@@ -64,7 +64,7 @@ class Redrive:
             DeadLetterTopicError: the dead letters cannot be read.
         """
         outcome, topics = Outcome(), self._topics()
-        done = set() if again else {item for item in self._reader.read() if isinstance(item, Origin)}
+        done = set() if again else self._marked()
         seen: set[Origin] = set()
         waiting: list[Letter] = []
         for letter in self._letters(wanted):
@@ -86,12 +86,35 @@ class Redrive:
         self._send(waiting)
         return outcome
 
+    def retry_as(self, letter: Letter, key: bytes | None, value: bytes, *, again: bool = False) -> Outcome:
+        """Send one letter with another key and value, and without the producer's headers, which were about the old.
+
+        Args:
+            letter: which one; it is marked, and its origin stays.
+            key: of the new record.
+            value: of the new record.
+            again: also if it was sent before.
+
+        Raises:
+            RetryError, DeadLetterTopicError: as ``retry``.
+        """
+        if not again and letter.origin in self._marked():
+            return Outcome(already_sent=1)
+        if letter.origin.topic not in self._topics():
+            raise RetryError(f"{letter.place}: its topic {letter.origin.topic} does not exist in this cluster")
+        headers = [(name, content) for name, content in letter.headers if name.startswith(PREFIX)]
+        self._send([replace(letter, key=key, value=value, headers=headers)])
+        return Outcome({letter.origin.topic: 1})
+
+    def _marked(self) -> set[Origin]:
+        return {item for item in self._reader.read() if isinstance(item, Origin)}
+
     def _letters(self, wanted: Callable[[Letter], bool]) -> Iterator[Letter]:
         return (item for item in self._reader.read() if isinstance(item, Letter) and wanted(item))
 
     def _topics(self) -> set[str]:
         try:
-            return set(self._producer.list_topics(timeout=TIMEOUT_S).topics)
+            return set(self._producer.list_topics(timeout=self._timeout_s).topics)
         except KafkaException as error:
             raise RetryError(
                 f"no Kafka broker answers: {error.args[0].str()}; check KAFKA_BOOTSTRAP_SERVERS"
@@ -129,9 +152,9 @@ class Redrive:
         self._producer.poll(0)
 
     def _flush(self, count: int) -> None:
-        left = self._producer.flush(2 * TIMEOUT_S)
+        left = self._producer.flush(2 * self._timeout_s)
         if left:
-            raise RetryError(f"{left} of {count} records were not acknowledged in {2 * TIMEOUT_S:.0f} s")
+            raise RetryError(f"{left} of {count} records were not acknowledged in {2 * self._timeout_s:.0f} s")
 
     def _delivered(self, error: KafkaError | None, _: Message) -> None:
         if error is not None:

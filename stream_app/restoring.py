@@ -8,6 +8,7 @@ has been fetched and not read (``_TAKE_BYTES`` twice).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -33,6 +34,7 @@ _READER: Final = {
     "queued.max.messages.kbytes": _TAKE_BYTES >> 10,
     "fetch.queue.backoff.ms": 5,
     "log_level": 3,
+    "logger": logging.getLogger("kafka.restore"),
 }
 
 Apply = Callable[[Mapping[bytes, bytes | None], int], None]

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from clickhouse import rows
+from clickhouse.conservation import error_micros
 from clickhouse.erasure import Customer, Eraser
 from clickhouse.writer import Result, Writer, with_backoff
 from schemas.records import Rejected
+from stream_app.batch import Batch
 from stream_app.dead_letter_headers import attempts, stage
-from stream_app.pipeline import Batch
 from stream_app.settings import WorkerSettings
 from stream_app.suppression import salt
 from stream_app.waiting import SinkWait
@@ -30,8 +31,9 @@ class RowWriter:
         clock_us: Callable[[], int],
         is_stopping: Callable[[], bool],
         wait: SinkWait,
+        on_error_micros: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self._settings, self._wait = settings, wait
+        self._settings, self._wait, self._on_error_micros = settings, wait, on_error_micros
         self._eraser = eraser
         self._writer, self._clock_us, self._is_stopping = writer, clock_us, is_stopping
         self._newest_us: dict[Any, int] = {}
@@ -40,6 +42,7 @@ class RowWriter:
     def write(self, batch: Batch) -> None:
         """Blocking. Raises when the rows are refused, or when the worker stops before they are taken."""
         tables = self.tables(batch)
+        self._on_error_micros(error_micros(tables["attributions"]))
         self._patiently(lambda: self._writer.write(tables))
         if batch.erased:
             secret = self._settings.erasure_secret.get_secret_value().encode()
@@ -73,8 +76,8 @@ class RowWriter:
             "worker_progress": rows.progress_rows(self._settings.group_id, self._progress(batch), run_id=run_id),
         }
         if self._settings.write_facts:
-            tables["touchpoints"] = rows.touchpoint_rows(batch.touchpoints)
-            tables["conversions"] = rows.conversion_rows(batch.conversions)
+            tables["touchpoints"] = rows.touchpoint_rows(batch.touchpoints, batch.trace_ids)
+            tables["conversions"] = rows.conversion_rows(batch.conversions, batch.trace_ids)
             tables["spend"] = rows.spend_rows(batch.spend)
             tables["identities"] = rows.identity_rows(batch.identities)
         if self._settings.write_dead_letters:

@@ -82,7 +82,6 @@ class WorkerSettings(BaseSettings):
     state_write_mb: int = Field(256, alias="ATTRIBUTION_STATE_WRITE_MB", ge=32, examples=[256])
     watchdog_s: float = Field(120.0, alias="ATTRIBUTION_WATCHDOG_S", ge=0, le=86_400, examples=[120])
     stop_timeout_s: float = Field(30.0, alias="ATTRIBUTION_STOP_TIMEOUT_S", gt=0, le=3600, examples=[30])
-    log_level: str = Field("warning", alias="ATTRIBUTION_LOG_LEVEL", pattern="^(debug|info|warning|error)$")
 
     @field_validator("dead_letter_max_ratio", "dead_letter_max_consecutive", mode="before")
     @classmethod

@@ -20,6 +20,10 @@ class DurableState:
         """Who asked to be forgotten here: digest, and the request as ``suppression`` packs it."""
         return self._store.erased
 
+    def journey_format(self) -> int:
+        """See ``PartitionState``."""
+        return self._store.journey_format()
+
     def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Journey bytes per key, None for an unknown customer."""
         return self._store.get_many(keys) if keys else []

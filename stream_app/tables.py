@@ -9,6 +9,7 @@ together, and the restore reads it again (at most a few write buffers of each pa
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,10 @@ from stream_app.suppression import PREFIX
 
 #: Not a customer id: none of those is written so. Holds the offset of the last changelog record applied.
 OFFSET_KEY = b"__faust\0offset__"
+#: No customer id either. Holds the newest format of journeys that may be here, see ``state_format``.
+FORMAT_KEY = b"\0format\0"
+
+_SIZES = ("total-sst-files-size", "cur-size-all-mem-tables")
 
 
 def open_options(write_buffer_mb: int = 32) -> rocksdict.Options:
@@ -99,10 +104,15 @@ class PartitionState:
         raw = self._db.get(OFFSET_KEY)
         return None if raw is None else int(raw)
 
+    def journey_format(self) -> int:
+        """The newest format that a worker of this partition may have written; 0 before any said so."""
+        raw = self._db.get(FORMAT_KEY)
+        return 0 if raw is None else int(raw)
+
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         """Every journey, in key order."""
         for key, value in cast(Iterable[tuple[bytes, bytes]], self._db.items()):
-            if key != OFFSET_KEY and not key.startswith(PREFIX):
+            if key not in {OFFSET_KEY, FORMAT_KEY} and not key.startswith(PREFIX):
                 yield key, value
 
     def purge(self, keys: Iterable[bytes]) -> None:
@@ -113,6 +123,11 @@ class PartitionState:
         self._db.flush()
         for key in keys:
             self._db.compact_range(key, key + b"\0")
+
+    def sizes(self) -> tuple[int, int]:
+        """Bytes in files and in memtables."""
+        files, memory = (self._db.property_int_value(f"rocksdb.{name}") for name in _SIZES)
+        return files or 0, memory or 0
 
     def _stored_digests(self) -> dict[bytes, bytes]:
         found: dict[bytes, bytes] = {}
@@ -141,6 +156,10 @@ class JourneyStore(faust_rocksdb.Store):
         """State of an assigned partition."""
         state: PartitionState = self._db_for_partition(partition)
         return state
+
+    def opened(self) -> list[tuple[int, PartitionState]]:
+        """Partitions that are open now."""
+        return list(self._dbs.items())
 
     def wipe(self, partition: int) -> PartitionState:
         """Delete the files of a partition and open it empty."""
@@ -179,6 +198,14 @@ class JourneyTable(faust.Table[bytes, bytes]):
     def partition(self, partition: int) -> PartitionState:
         """State of an assigned partition."""
         return cast(JourneyStore, self.data).partition(partition)
+
+    def sizes(self) -> dict[int, tuple[int, int]]:
+        """Bytes in files and in memory of the partitions that are open; from any thread."""
+        found = {}
+        for partition, state in list(cast(JourneyStore, self.data).opened()):
+            with contextlib.suppress(rocksdict.DbClosedError):
+                found[partition] = state.sizes()
+        return found
 
     def wipe(self, partition: int) -> PartitionState:
         """Lose the state of a partition and begin empty."""

@@ -26,6 +26,7 @@ from stream_app import failpoints
 from stream_app.alignment import Alignment
 from stream_app.commit_notes import NotingThread
 from stream_app.cutting import SETTLE_S, Cuts
+from stream_app.lag import Arrivals, Place
 
 logger = get_logger(__name__)
 
@@ -95,6 +96,8 @@ class Consumer(driver.Consumer):
         self._next: dict[TP, int] = {}  # read position of every source partition
         self._tail: dict[TP, int] = {}  # where the last accepted epoch ended
         self._notes: dict[TP, tuple[int, str]] = {}
+        self._done: dict[TP, int] = {}  # what is committed, or where reading began
+        self._arrivals = Arrivals()
         self._known_gaps: set[tuple[TP, int, int]] = set()
         self.alignment = Alignment(self._pace.aligned_topics)
         self._cuts = Cuts(self._pace.epoch_records, self._pace.linger_s)
@@ -139,7 +142,12 @@ class Consumer(driver.Consumer):
             self.idle.set()
 
     async def _commit_noted(self, offsets: Mapping[TP, int], notes: Mapping[TP, str]) -> bool:
-        return await cast(NotingThread, self._thread).commit_noted(offsets, notes)
+        is_taken = await cast(NotingThread, self._thread).commit_noted(offsets, notes)
+        if is_taken:
+            for tp, end in offsets.items():
+                self._done[tp] = end
+                self._arrivals.committed(tp, end)
+        return is_taken
 
     def stop_flow(self) -> None:
         """Called by Faust when partitions go or the worker stops: all that was fetched is void."""
@@ -171,7 +179,8 @@ class Consumer(driver.Consumer):
         if moved and await self._commit(moved):
             self._committed_offset.update(moved)
         self.alignment.clear()
-        self._next = positions
+        self._arrivals.clear()
+        self._done, self._next = dict(positions), positions
         self._tail = dict(self._next)
         self._rewind = False
         logger.info("Positions of %d partitions set in %.3f s", len(sources), time.monotonic() - began)
@@ -249,7 +258,13 @@ class Consumer(driver.Consumer):
             if not fresh or await self._is_suspicious_gap(tp, expected, fresh[0].offset):
                 continue
             self._next[tp] = fresh[-1].offset + 1
+            self._arrivals.note(tp, fresh[0].offset, fresh[0].timestamp)
             self.alignment.add(tp, expected, fresh)
+
+    def places(self) -> dict[TP, Place]:
+        """How far each source partition is; from any thread."""
+        places = {tp: (self._done.get(tp, read), read) for tp, read in list(self._next.items())}
+        return {tp: Place(done, read, self._arrivals.oldest_ms(tp, done)) for tp, (done, read) in places.items()}
 
     def _is_behind(self, tp: TP) -> bool:
         """Whether more records of an assigned partition wait at the broker than live traffic leaves there."""

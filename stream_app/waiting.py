@@ -18,8 +18,8 @@ _AGAIN_S: Final = 60.0
 class SinkWait:
     """One wait after the other; every renewal is a sign of life."""
 
-    def __init__(self, pulse: Pulse, clock: Callable[[], float]) -> None:
-        self._pulse, self._clock = pulse, clock
+    def __init__(self, pulse: Pulse, clock: Callable[[], float], count: Callable[[], None] = lambda: None) -> None:
+        self._pulse, self._clock, self._count = pulse, clock, count
         self._since: float | None = None
         self._said_at = 0.0
 
@@ -27,6 +27,7 @@ class SinkWait:
         """ClickHouse was away once more."""
         now = self._clock()
         self._pulse.beat("wait for ClickHouse")
+        self._count()
         if self._since is None:
             self._since = self._said_at = now
             logger.warning("Waiting for ClickHouse; reading pauses, nothing is dropped: %s", error)

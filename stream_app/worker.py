@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import sys
 import time
@@ -15,6 +14,7 @@ from mode import get_logger
 
 from attribution._compiled import DESCRIPTION
 from attribution.fitted import NO_FITS
+from attribution.journey_bytes import UnknownJourneyFormatError
 from attribution.models.registry import resolve
 from clickhouse.client import connect
 from clickhouse.erasure import Eraser
@@ -23,16 +23,23 @@ from clickhouse.writer import Writer, with_backoff
 from stream_app import failpoints
 from stream_app.app import create_app
 from stream_app.dead_letter_limits import TooManyInvalidError
-from stream_app.exits import FAIL_STOP, LIMIT_STOP
+from stream_app.exits import FAIL_STOP, LIMIT_STOP, NEWER_STATE
 from stream_app.fits import FitReader
+from stream_app.lag import LagReader
 from stream_app.lag_probe import has_unread
-from stream_app.readiness import Readiness
+from stream_app.measuring import WorkerMeter
+from stream_app.readiness import WHY, Readiness
 from stream_app.rows import RowWriter
 from stream_app.settings import WorkerSettings
+from stream_app.state_format import NewerStateError
 from stream_app.supervision import Supervision
 from stream_app.topics import ensure_internal_topics
 from stream_app.waiting import SinkWait
 from stream_app.watchdog import Pulse, Watchdog
+from telemetry import tracing
+from telemetry.server import MetricsServer
+from telemetry.server import Readiness as Answer
+from telemetry.settings import TelemetrySettings
 
 logger = get_logger(__name__)
 
@@ -47,33 +54,45 @@ class StreamWorker(faust.Worker):
 
     begin_stop: Callable[[], None]
 
+    def _setup_logging(self) -> None:
+        """Logging is set up already."""
+
     async def stop(self) -> None:
         """Called on SIGTERM, Ctrl-C and a crash."""
         self.begin_stop()
         await super().stop()
 
 
-def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings, *, ready_dir: Path | None = None) -> None:
+def run_worker(
+    settings: WorkerSettings,
+    clickhouse: ClickHouseSettings,
+    *,
+    telemetry: TelemetrySettings,
+    ready_dir: Path | None = None,
+) -> None:
     """Run until SIGTERM or Ctrl-C; does not return.
 
     Args:
         settings: where everything is and what is computed.
         clickhouse: where rows go.
+        telemetry: where metrics are served, how to log.
         ready_dir: where ``ready.json`` is written; default: the data directory.
 
     Raises:
         FailpointError: ``ATTRIBUTION_FAILPOINTS`` cannot be read.
+        MetricsPortError: the metrics port cannot be opened.
         TopicError: topics are missing or do not fit together.
     """
     failpoints.arm(os.environ.get(failpoints.ENVIRONMENT, ""))
     ensure_internal_topics(settings)
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="[%(asctime)s] [%(process)d] [%(levelname)s] %(message)s"
-    )
     logger.info("The core is %s", DESCRIPTION)
     clock = time.monotonic
     pulse, readiness = Pulse(clock), Readiness(ready_dir or settings.data_dir, clock)
-    wait = SinkWait(pulse, clock)
+    meter = WorkerMeter(clock_us)
+    meter.watch_readiness(readiness)
+    if telemetry.metrics_port:
+        MetricsServer(telemetry.metrics_host, telemetry.metrics_port, meter.metrics, _asked(readiness))
+    wait = SinkWait(pulse, clock, meter.insert_retried)
     client = with_backoff(
         lambda: connect(clickhouse), sleep=time.sleep, should_stop=lambda: False, on_retry=wait.renewed
     )
@@ -90,20 +109,21 @@ def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings, *, read
 
     def fail_stop(error: BaseException) -> None:
         """Nothing may be committed after a failure, so nothing of an orderly stop may run."""
-        is_limit = isinstance(error, TooManyInvalidError)
-        cause = None if is_limit else error
+        code = _exit_code(error)
+        cause = error if code == FAIL_STOP else None
         logger.critical("Stopping without a commit: %s: %s", type(error).__name__, error, exc_info=cause)
         readiness.stop()
         sys.stderr.flush()
-        os._exit(LIMIT_STOP if is_limit else FAIL_STOP)
+        os._exit(code)
 
     rows = RowWriter(
         settings,
-        writer=Writer(client),
+        writer=Writer(client, on_insert=meter.inserted),
         eraser=Eraser(client),
         clock_us=clock_us,
         is_stopping=supervision.stopping.is_set,
         wait=wait,
+        on_error_micros=meter.conservation_error,
     )
     rows.describe_run()
     fits = _fits(settings)
@@ -115,20 +135,48 @@ def run_worker(settings: WorkerSettings, clickhouse: ClickHouseSettings, *, read
         erased=rows.known_digests(),
         timeline=(lambda: NO_FITS) if fits is None else (lambda: fits.timeline),
         beat=pulse.beat,
+        measure=meter,
+        tracer=tracing.load("worker"),
     )
-    app.on_ready, app.on_not_ready = readiness.set, readiness.clear
+    if telemetry.metrics_port:
+        meter.watch_broker_and_store(LagReader(settings.bootstrap_servers, app.places), app.journeys.sizes)
+
+    def taken_over(partitions: set[int]) -> None:
+        meter.rebalanced()
+        readiness.set(partitions)
+
+    app.on_ready, app.on_not_ready = taken_over, readiness.clear
     app.on_restoring = readiness.restoring
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)  # epochs make many short-lived tuples; cycles are rare here
-    worker = StreamWorker(
-        app, loglevel=settings.log_level.replace("warning", "warn"), quiet=True, redirect_stdouts=False
-    )
+    worker = StreamWorker(app, quiet=True, redirect_stdouts=False)
+    worker.spinner = None  # it writes to stdout, which holds nothing but what is meant for it
     worker.begin_stop = supervision.begin_stop
     supervision.start()
     try:
         worker.execute_from_commandline()
     finally:
         readiness.stop()
+
+
+def _exit_code(error: BaseException) -> int:
+    """Why the worker ends; what a person must decide says its reason without a traceback."""
+    match error:
+        case TooManyInvalidError():
+            return LIMIT_STOP
+        case NewerStateError() | UnknownJourneyFormatError():
+            return NEWER_STATE
+    return FAIL_STOP
+
+
+def _asked(readiness: Readiness) -> Callable[[], Answer]:
+    """What ``/ready`` of the metrics port says."""
+
+    def answer() -> Answer:
+        state = readiness.state
+        return Answer(state == "ready", state, WHY[state])
+
+    return answer
 
 
 def _fits(settings: WorkerSettings) -> FitReader | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -173,6 +173,63 @@ def test_of_promotions_at_the_same_time_one_holds(store: Store) -> None:
     assert sorted(str(a[1]) for a in answers) == ["False", "True", "changed", "changed"]
     assert {a[0] for a in answers if a[1] is False} == {winner}
     assert [r.run_id for r in store.runs() if r.is_active] == [winner]
+
+
+@pytest.mark.clickhouse
+async def test_a_difference_is_that_of_the_rows_once_they_are_summed(
+    clickhouse_url: str, clickhouse_database: str
+) -> None:
+    engine = ClickHouseSettings(url=clickhouse_url, database=clickhouse_database)
+    client = connect(engine)
+    attributor = Attributor(AttributionConfig(models=("first_touch", "last_touch")))
+    journey = FixedJourney([(AT_US - 2, "t1", "Email", ""), (AT_US - 1, "t2", "Display", "")])
+    day = datetime.fromtimestamp(AT_US / 1e6, UTC).date()
+    for run, count in ((1, 3), (2, 2)):
+        sold = [Conversion(f"v{i}", "purchase", AT_US + i, 10_000_000, "USD") for i in range(count)]
+        found = [("c", attributor.attribute(journey, c)) for c in sold]
+        table = rows.attribution_rows(found, run_id=run, config_hash="h", emitted_at_us=AT_US)
+        Writer(client).write({"attributions": table})
+    made = Runs(client)
+    made.save(FED)
+    made.save(replace(FROZEN, window=Window(AT_US, 0)))
+    store = ClickHouseStore(engine)
+    asked: dict[str, Any] = {
+        "run": "live",
+        "with": "2",
+        "attribution_model": "first_touch",
+        "start_date": day,
+        "end_date": day,
+    }
+
+    async with client_of(store) as http:
+
+        async def difference(**more: Any) -> Any:
+            return (await http.get(f"{RUNS}/difference", params={**asked, **more})).json()
+
+        for run_ in (LIVE, FED):
+            made.mark_days(run_)
+        made.build_sums()
+        made.mark_days(FED)
+        plain = await difference()
+        part = await difference(run="frozen")
+        refused = [
+            (await http.get(f"{RUNS}/difference", params={**asked, **more})).status_code
+            for more in ({"run": "nobody"}, {"attribution_model": "no"}, {"start_date": "2026-13-01"})
+        ]
+    (channel,) = plain["channels"]
+    assert channel == {
+        "channel": "Email",
+        "currency": "USD",
+        "value_a": 30_000_000,
+        "value_b": 20_000_000,
+        "conversions_a": 3.0,
+        "conversions_b": 2.0,
+    }
+    assert (plain["pending_days_a"], plain["pending_days_b"]) == (0, 1)
+    assert (part["channels"], part["start_date"]) == ([], str(day + timedelta(days=1)))  # the run begins within a day
+    assert refused == [404, 422, 422]
+    store.close()
+    client.close()
 
 
 @pytest.mark.clickhouse

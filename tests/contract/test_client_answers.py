@@ -17,8 +17,11 @@ from accounts.accounts import Accounts
 from accounts.roles import Role
 from accounts.settings import AccountsSettings
 from api.app import create_app
+from api.letter_store import LetterRow, Place, WholeLetter
 from api.settings import ApiSettings
 from api.testing import MemoryOffsets, MemoryProducer
+from api.testing_letters import MemoryLetters
+from api.testing_replays import MemoryReplays
 from app_transport import AppTransport
 from attribution_client import (
     AsyncClient,
@@ -52,6 +55,25 @@ JOURNEY: dict[str, Any] = {
     "conversion": {"timestamp": "2026-03-02T00:00:00Z", "value": Decimal("100.000001")},
     "models": ["linear", "u_shaped"],
 }
+LIFT_TEST = {
+    "test_id": "geo",
+    "channel": "Email",
+    "start_date": PERIOD[0],
+    "end_date": END,
+    "incremental_conversions": 3.5,
+    "standard_error": 1.0,
+}
+A_LETTER = WholeLetter(
+    LetterRow(
+        *(Place(0, 17), "attribution.conversions", 1, 88, "bad_amount", "value", "'ten' is no amount", "decode"),
+        *(datetime(2026, 3, 2, tzinfo=UTC), 1, "", False),
+    ),
+    b"c",
+    b"\xff",
+    [("dlq.reason", b"bad_amount")],
+    0,
+)
+PERIOD_OF = {"start_date": START, "end_date": END}
 #: Arguments of every method but those that change who is signed in.
 ASKED: dict[str, dict[str, Any]] = {
     "health": {},
@@ -62,6 +84,8 @@ ASKED: dict[str, dict[str, Any]] = {
     "run_entry": {"run": "live"},
     "runs": {"with_dropped": True},
     "compare_runs": {"run": "1", "with_": "1"},
+    "run_difference": {"run": "live", "with_": "1", "attribution_model": "linear", **PERIOD_OF},
+    "begin_run": {"name": "what-if", "half_life_days": 14, "exclude_channels": ["Direct"], "source": "facts"},
     "promote": {"run": "1"},
     "results": {"customer_id": "c-1"},
     "explain": {"conversion_id": "purchase:o/1"},
@@ -78,6 +102,9 @@ ASKED: dict[str, dict[str, Any]] = {
     "unattributed": {"start_date": START, "end_date": END, "interval": "week"},
     "budget": {**DAYS, "interval": "day", "most_change": 0.2, "total": "12.5"},
     "data_driven": {"limit": 3},
+    "record_lift_tests": {"tests": [LIFT_TEST]},
+    "lift_tests": {},
+    "lift": {"start_date": START, "end_date": END, "attribution_model": "linear"},
     "customer_journey": {"customer_id": "c 2/ü", "models": ["linear"]},
     "data_status": {},
     "send_touchpoints": {"events": [TOUCH]},
@@ -88,8 +115,23 @@ ASKED: dict[str, dict[str, Any]] = {
     "who": {},
     "token": {},
     "keys": {},
+    "users": {},
+    "dead_letters": {"reason": "bad_amount", "since": datetime(2026, 3, 1, tzinfo=UTC), "retried": False},
+    "dead_letter": {"letter": "0@17"},
+    "retry_dead_letters": {"letters": ["0@17", "0@18"], "again": True},
 }
-ALONE = {"login", "refresh", "logout", "create_key", "revoke_key"}
+ALONE = {
+    "login",
+    "refresh",
+    "logout",
+    "create_key",
+    "revoke_key",
+    "create_user",
+    "change_user",
+    "drop_lift_test",
+    "cancel_run",
+    "drop_run",
+}
 
 
 class World(NamedTuple):
@@ -130,6 +172,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         producer=producer,
         now=lambda: clock[0],
         accounts=accounts,
+        replays=lambda _: MemoryReplays(store.run_list),
+        letters=lambda _: MemoryLetters({Place(0, 17): A_LETTER}),
     )
     transport = AppTransport(app)
     yield World(app, accounts, producer, transport, clock)
@@ -188,6 +232,26 @@ async def test_every_method_of_both_clients_answers_alike_and_loses_nothing(worl
     if name != "token":
         assert again == answer
     assert key.split(".")[1] not in repr(client) + repr(other) + repr(client.connection) + repr(answer)
+
+
+def test_a_lift_test_is_recorded_and_taken_back(world: World) -> None:
+    with world.client() as client:
+        client.record_lift_tests([{**LIFT_TEST, "test_id": "other"}])
+        assert "other" in {t.test_id for t in client.lift_tests().tests}
+        client.drop_lift_test("other")
+        assert "other" not in {t.test_id for t in client.lift_tests().tests}
+
+
+def test_a_what_if_is_begun_stopped_and_removed(world: World) -> None:
+    with world.client() as client:
+        for run in client.runs().runs:
+            if run.status == "running":
+                client.cancel_run(run.name)
+        begun = client.begin_run("stopped", lookback_days=30, models=["linear"])
+        assert client.run_entry("stopped") == begun
+        assert client.cancel_run("stopped").status == "cancelled"
+        client.drop_run("stopped")
+        assert "stopped" not in {r.name for r in client.runs().runs}
 
 
 async def test_pages_are_the_whole_in_order(world: World) -> None:
@@ -265,6 +329,8 @@ def test_a_session_begins_moves_on_and_ends(world: World) -> None:
         with Client(URL, session=client.session, transport=world.transport) as resumed:
             assert resumed.who().actor == "user:ada@example.org"
             resumed.revoke_key(made.shown.id)
+        client.create_user("bob", "another long password", role="viewer")
+        assert client.change_user("bob", role="analyst", disabled=True) in client.users().users
         ended = client.session
         client.logout()
     with Client(URL, session=ended, transport=world.transport) as late, pytest.raises(NotSignedIn):

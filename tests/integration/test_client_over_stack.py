@@ -1,12 +1,8 @@
-"""The Python client, its page and the commands against the served API with a real broker and the real engine."""
+"""What the Python client tracks is on the topics: the served API with a real broker and the real engine."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
-import sys
 import time
 import uuid
 from pathlib import Path
@@ -15,16 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from attribution_client import Batching, Client, Delivered
-from tests.integration import test_api_docs
+from served_api import served_api
+from stream_app.topics import create_topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = [pytest.mark.clickhouse, pytest.mark.kafka]
-
-served = test_api_docs.served
-PAGE = Path(__file__).parents[2] / "clients" / "python" / "README.md"
-DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 
 
 def values_of(bootstrap: str, topic: str, wanted: Callable[[dict[str, Any]], bool], count: int) -> list[dict[str, Any]]:
@@ -43,12 +36,15 @@ def values_of(bootstrap: str, topic: str, wanted: Callable[[dict[str, Any]], boo
     return found
 
 
-def test_tracked_events_are_on_the_topic_and_the_page_s_examples_run(
-    served: tuple[str, str, str], kafka_bootstrap: str
+def test_tracked_events_are_on_the_topic(
+    clickhouse_url: str, clickhouse_database: str, kafka_bootstrap: str, tmp_path: Path
 ) -> None:
-    address, key, _ = served
+    create_topics(kafka_bootstrap)
     customer = uuid.uuid4().hex
-    with Client(f"http://{address}", key, batching=Batching(max_events=200)) as client:
+    with (
+        served_api(kafka_bootstrap, clickhouse_url, clickhouse_database, tmp_path) as api,
+        Client(api.url, api.key, batching=Batching(max_events=200)) as client,
+    ):
         named = {client.track(customer, "Email", cost="0.10", currency="USD") for _ in range(1_000)}
         order = client.conversion(customer, "49.90", currency="USD", order_id=customer)
         assert client.flush(60) == Delivered(1_001, 0)
@@ -59,51 +55,3 @@ def test_tracked_events_are_on_the_topic_and_the_page_s_examples_run(
         assert len(touched) == 1_000
         assert {e["event_id"] for e in touched} == named
         assert [(e["event_id"], e["value_micros"]) for e in sold] == [(order, 49_900_000)]
-    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) == 4
-    environment = os.environ | {
-        "ATTRIBUTION_API_URL": f"http://{address}",
-        "ATTRIBUTION_API_KEY": key,
-        "PYTHONPATH": os.pathsep.join([str(PAGE.parent), os.environ.get("PYTHONPATH", "")]),
-    }
-    for block in blocks:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", block],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
-        assert done.stderr == "", block
-    assert (
-        "Delivered(accepted=2, rejected=0)"
-        in subprocess.run(
-            [sys.executable, "-c", blocks[0]], env=environment, capture_output=True, text=True, timeout=120, check=True
-        ).stdout
-    )
-
-
-def test_every_command_of_the_page_runs(served: tuple[str, str, str], tmp_path: Path) -> None:
-    address, key, _ = served
-    script = "\n".join(re.findall(r"```sh\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL))
-    commands = [line for line in script.splitlines() if line.startswith("attribution ")]
-    assert {line.split()[1] for line in commands} == {"login", "report", "journey", "explain"}
-    prelude = f'set -euo pipefail\nattribution() {{ {sys.executable} -P -m cli "$@"; }}\n'
-    done = subprocess.run(
-        ["bash", "-c", prelude + script.replace("http://127.0.0.1:8000", f"http://{address}")],
-        env=os.environ
-        | {
-            "KEY": key,
-            "XDG_CONFIG_HOME": str(tmp_path),
-            "PYTHONPATH": os.pathsep.join([str(PAGE.parent), os.environ.get("PYTHONPATH", "")]),
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Paid Search" in done.stdout
-    assert key not in done.stdout + done.stderr

@@ -77,6 +77,7 @@ def test_without_a_compiler_it_says_so_and_goes_on(
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     target = package / "__pycache__" / folder().name
     monkeypatch.setattr(compile_core, "PACKAGE", package)
+    monkeypatch.setattr(compile_core, "MODULES", MODULES[:1])
     monkeypatch.setattr(compile_core, "folder", lambda: target)
     monkeypatch.setenv("CC", str(tmp_path / "no-compiler"))
     monkeypatch.setattr(sys, "argv", ["compile_core"])

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from attribution.batch import admitted, attribute_all
 from attribution.types import ConversionEvent, Touch
 from crash_world import CONFIG, CrashError, Life, ModelConsumer, Protocol, Record, Script, World, run_to_the_end
-from stream_app.pipeline import Batch, Pipeline
+from stream_app.batch import Batch
+from stream_app.pipeline import Pipeline
 from stream_app.state import DurableState
 from stream_app.transport import Epoch
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from api.app import create_app
 from api.front import Api
 from api.settings import ApiSettings
 from api.testing import MemoryOffsets, MemoryProducer, MemoryStore
+from api.testing_registry import MemorySchemaLog
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 
@@ -29,6 +31,7 @@ class World:
     accounts: Accounts
     settings: AccountsSettings
     stores: dict[str, MemoryStore] = field(default_factory=lambda: {"default": MemoryStore(), "acme": MemoryStore()})
+    schemas: dict[str, MemorySchemaLog] = field(default_factory=lambda: defaultdict(MemorySchemaLog))
     producer: MemoryProducer = field(default_factory=MemoryProducer)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     apps: list[Api] = field(default_factory=list)
@@ -43,6 +46,7 @@ class World:
             now=self.now,
             accounts=self.accounts,
             others=lambda name: (self.stores[name], MemoryOffsets()),
+            schema_logs=lambda name: self.schemas[name],
         )
         self.apps.append(made)
         return made

@@ -39,7 +39,7 @@ def test_nothing_is_found(api: Served, tmp_path: Path) -> None:
     if WANTED:
         rounds = [(role, 40, ALL, seed + i) for i in range(1_000) for role in ("admin", "viewer")]
     else:
-        rounds = [("admin", 2, ALL, seed), ("viewer", 1, "examples,fuzzing", seed)]
+        rounds = [("admin", 1, ALL, seed), ("viewer", 1, "fuzzing", seed)]
     sent = 0
     for role, examples, phases, number in rounds:
         found = fuzz(api, role, tmp_path, examples=examples, phases=phases, seed=number)

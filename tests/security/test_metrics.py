@@ -11,7 +11,8 @@ import pytest
 from event_client import EventClient
 
 from accounts.roles import Role
-from api.metrics import BUCKETS, CATALOGUE, Metrics
+from telemetry.api_metrics import API, ApiMetrics
+from telemetry.metric import WORK_S
 
 Client = Callable[..., httpx.AsyncClient]
 LINE = re.compile(r'(\w+)(?:\{((?:\w+="(?:[^"\\\n]|\\.)*",?)+)\})? (-?[\d.e+-]+)')
@@ -48,15 +49,15 @@ async def test_requests_refusals_events_and_listeners_are_counted(world: Any, op
     async with EventClient(app, key=admin), open_client(app, admin) as client:
         await client.post("/api/v1/data/touchpoints", json=[event, {}, {}])
         seen = read((await client.get("/metrics")).text)
-    models = 'route="/api/v1/attribution/models",method="GET",status='
+    models = 'method="GET",route="/api/v1/attribution/models",status='
     assert seen["attribution_api_requests_total", f'{models}"200"'] == 3
     assert seen["attribution_api_requests_total", f'{models}"429"'] == 2
     assert seen["attribution_api_refused_total", 'status="429"'] == 2
     assert seen["attribution_api_refused_total", 'status="401"'] == 1
-    assert seen["attribution_api_intake_events_total", 'topic="attribution.touchpoints",result="rejected"'] == 2
+    assert seen["attribution_api_intake_events_total", 'result="rejected",topic="attribution.touchpoints"'] == 2
     assert seen["attribution_api_stream_listeners", ""] == 1
     assert seen["attribution_api_requests_in_flight", ""] == 2  # the stream and this question
-    assert seen["attribution_api_request_seconds_count", 'route="/api/v1/attribution/models",method="GET"'] == 6
+    assert seen["attribution_api_request_seconds_count", 'method="GET",route="/api/v1/attribution/models"'] == 6
 
 
 async def test_nothing_that_a_caller_sent_is_in_it(world: Any, open_client: Client) -> None:
@@ -79,7 +80,7 @@ async def test_nothing_that_a_caller_sent_is_in_it(world: Any, open_client: Clie
     assert key.split(".")[0] not in text
     assert key.split(".")[1] not in text
     seen = read(text)
-    assert ("attribution_api_requests_total", 'route="-",method="GET",status="404"') in seen
+    assert ("attribution_api_requests_total", 'method="GET",route="-",status="404"') in seen
     assert {re.search(r'method="(\w+)"', labels)[1] for n, labels in seen if "method=" in labels} <= {  # type: ignore[index] # it has one
         "GET",
         "POST",
@@ -88,17 +89,17 @@ async def test_nothing_that_a_caller_sent_is_in_it(world: Any, open_client: Clie
 
 
 def test_the_text_has_every_metric_of_the_catalogue_and_whole_histograms() -> None:
-    metrics = Metrics()
+    metrics = ApiMetrics()
     for seconds in (0.0001, 0.003, 0.003, 99):
         metrics.observe("attribution_api_query_seconds", seconds, 'a"b\\c\n', "ok")
     text = metrics.text()
-    for name, metric in CATALOGUE.items():
+    for name, metric in API.items():
         assert f"# TYPE {name} {metric.kind}\n" in text
         assert f"# HELP {name} {metric.meaning}\n" in text
     seen = read(text)
-    labels = r'query="a\"b\\c\n",result="ok"'
-    counts = [seen["attribution_api_query_seconds_bucket", f'{labels},le="{b}"'] for b in (*BUCKETS, "+Inf")]
+    query, result = r'query="a\"b\\c\n"', 'result="ok"'
+    counts = [seen["attribution_api_query_seconds_bucket", f'le="{b}",{query},{result}'] for b in (*WORK_S, "+Inf")]
     assert counts == sorted(counts)
     assert (counts[0], counts[3], counts[-2], counts[-1]) == (1, 3, 3, 4)
-    assert seen["attribution_api_query_seconds_count", labels] == 4
-    assert seen["attribution_api_query_seconds_sum", labels] == pytest.approx(99.0061)
+    assert seen["attribution_api_query_seconds_count", f"{query},{result}"] == 4
+    assert seen["attribution_api_query_seconds_sum", f"{query},{result}"] == pytest.approx(99.0061)

@@ -27,10 +27,11 @@ from clickhouse.testing import MemorySink
 from clickhouse.writer import write_with_backoff
 from schemas.channel_rules import load_channel_rules
 from schemas.codec import Codec, LocalSchemas
+from stream_app.batch import Batch
 from stream_app.dead_letter_limits import LimitGuard, Limits
 from stream_app.decoding import Source, Sources
 from stream_app.journeys import JourneyStep
-from stream_app.pipeline import Batch, Pipeline
+from stream_app.pipeline import Pipeline
 from stream_app.rows import RowWriter
 from stream_app.settings import WorkerSettings
 from stream_app.state import DurableState

@@ -14,7 +14,7 @@ from attribution.journey import Journey
 from clickhouse.client import connect
 from clickhouse.settings import ClickHouseSettings
 from fault_oracle import DayKey, DaySum, Key, Row
-from stream_app.tables import PartitionState
+from stream_app.tables import FORMAT_KEY, PartitionState
 from stream_harness import KINDS, Stream
 
 #: A source partition.
@@ -138,6 +138,8 @@ class Observer:
 
     def _keep(self, message: Any) -> None:
         key, value = message.key(), message.value()
+        if key == FORMAT_KEY:
+            return
         self._changed.add(key)
         if value is None:
             self.changelog.pop(key, None)

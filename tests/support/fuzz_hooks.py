@@ -28,6 +28,8 @@ BEYOND_SCHEMA = {
     r"(journeys\.\d+\.)?custom_weights(\.\d)?": "nine decimals, and not all of them 0",
     r"scopes": "those of the role that is asked for",
     r"expires_at": "must be to come",
+    r"value(\..+)?": "of a letter: checked by the rules of the stream, like a row",
+    r"body|from|to": "from is before to",
 }
 
 #: To JSON Schema such a body is any text: only its lines say what is wrong.

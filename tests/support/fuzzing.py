@@ -12,8 +12,13 @@ from typing import NamedTuple
 from served_api import Served
 
 CONFIG = Path(__file__).parents[1] / "security" / "schemathesis.toml"
-#: What the API needs for it: many addresses (see ``fuzz_hooks``), and no limit of the rate.
-SETTINGS = {"ATTRIBUTION_API_TRUSTED_PROXIES": "127.0.0.1", "ATTRIBUTION_API_RATE_LIMIT": ""}
+#: What the API needs for it: many addresses (see ``fuzz_hooks``), no limit of the rate, and no replays, of which each
+#: guess would be a process.
+SETTINGS = {
+    "ATTRIBUTION_API_TRUSTED_PROXIES": "127.0.0.1",
+    "ATTRIBUTION_API_RATE_LIMIT": "",
+    "ATTRIBUTION_API_REPLAY_DIR": "",
+}
 
 
 class Fuzzed(NamedTuple):

@@ -67,6 +67,7 @@ def served_api(kafka_bootstrap: str, clickhouse_url: str, database: str, folder:
         "ATTRIBUTION_API_INSECURE_DEV": "false",
         "ATTRIBUTION_API_ALLOWED_HOSTS": "",
         "ATTRIBUTION_ACCOUNTS_DIR": str(folder / "accounts"),
+        "ATTRIBUTION_API_REPLAY_DIR": str(folder / "replays"),
         **more,
     }
     log = folder / "api.log"

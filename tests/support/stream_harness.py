@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import rocksdict
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
@@ -26,6 +27,7 @@ from attribution.identity import Link
 from attribution.types import ConversionEvent, Touch
 from clickhouse.client import connect
 from clickhouse.settings import ClickHouseSettings
+from stream_app.tables import PartitionState
 
 KINDS = ("touchpoint", "conversion", "spend", "identity", "erasure")
 
@@ -36,6 +38,7 @@ class Sent(NamedTuple):
     kind: str
     key: bytes | None
     value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Credit(NamedTuple):
@@ -87,8 +90,8 @@ class Stream:
             }
         )
         count = 0
-        for count, (kind, key, value) in enumerate(records, 1):
-            producer.produce(self.topics[kind], value, key)
+        for count, (kind, key, value, headers) in enumerate(records, 1):
+            producer.produce(self.topics[kind], value, key, headers=list(headers) or None)
             if count % 5_000 == 0:
                 producer.poll(0)
         assert producer.flush(60) == 0, "records were not acknowledged"
@@ -150,6 +153,11 @@ class Stream:
         self.exits.append(code)
         return code
 
+    def states(self, index: int) -> list[PartitionState]:
+        """The partitions in the directory of a stopped worker; the caller's process keeps them open."""
+        paths = sorted(self.data_dir(index).rglob("journeys-*.db"))
+        return [PartitionState(path, rocksdict.Cache(8 << 20)) for path in paths]
+
     def wipe(self, index: int) -> None:
         """Lose the state directory of a worker."""
         shutil.rmtree(self.data_dir(index))
@@ -159,22 +167,23 @@ class Stream:
         return (self.data_dir(index) / "ready.json").exists()
 
     # -- progress --------------------------------------------------------------------------------
-    def _sources(self) -> list[TopicPartition]:
+    def sources(self) -> list[TopicPartition]:
+        """Every partition that a worker reads."""
         names = [*(self.topics[k] for k in KINDS), f"{self.group}-handovers"]
         return [TopicPartition(name, p) for name in names for p in range(self.partitions)]
 
     def lag(self) -> int:
         """Records between the committed offsets and the ends; counts the internal topic once a worker made it."""
         there = self._admin.list_topics(timeout=10).topics
-        parts = [tp for tp in self._sources() if tp.topic in there]
-        ends = sum(map(self._end, parts))
+        parts = [tp for tp in self.sources() if tp.topic in there]
+        ends = sum(map(self.end, parts))
         try:
             committed = self._reader.committed(parts, timeout=10)
         except KafkaException:
             return ends
         return ends - sum(max(0, tp.offset) for tp in committed)
 
-    def _end(self, place: TopicPartition) -> int:
+    def end(self, place: TopicPartition) -> int:
         """Where a partition ends; one that was created a moment ago may have no leader yet."""
         deadline = time.monotonic() + 30
         while True:

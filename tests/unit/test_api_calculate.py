@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -79,10 +80,16 @@ def bodies(draw: st.DrawFn) -> dict[str, Any]:
     )
 
 
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with new_client() as found:
+        yield found
+
+
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(asked=bodies())
-async def test_every_credit_is_the_library_s_to_the_bit(asked: dict[str, Any]) -> None:
-    response = await post(asked)
+async def test_every_credit_is_the_library_s_to_the_bit(client: httpx.AsyncClient, asked: dict[str, Any]) -> None:
+    response = await client.post(URL, json=asked)
     assert response.status_code == 200, response.text
     answer = response.json()
     assert [r["model"] for r in answer["results"]] == asked["models"]

@@ -24,6 +24,7 @@ from api import (
     fit_responses,
     funnel_responses,
     ingest_responses,
+    letter_responses,
     lift_responses,
     live_responses,
     paths_responses,
@@ -83,6 +84,10 @@ def test_the_endpoints_are_those_promised() -> None:
         ("GET", "/api/v1/runs/compare"),
         ("GET", "/api/v1/runs/{run}"),
         ("POST", "/api/v1/runs/{run}/promote"),
+        ("POST", "/api/v1/runs"),
+        ("POST", "/api/v1/runs/{run}/cancel"),
+        ("DELETE", "/api/v1/runs/{run}"),
+        ("GET", "/api/v1/runs/difference"),
         ("GET", "/api/v1/analytics/budget"),
         ("GET", "/api/v1/analytics/lift"),
         ("GET", "/api/v1/analytics/lift-tests"),
@@ -110,6 +115,12 @@ def test_the_endpoints_are_those_promised() -> None:
         ("GET", "/api/v1/auth/keys"),
         ("POST", "/api/v1/auth/keys"),
         ("DELETE", "/api/v1/auth/keys/{key_id}"),
+        ("GET", "/api/v1/auth/users"),
+        ("POST", "/api/v1/auth/users"),
+        ("POST", "/api/v1/auth/users/{name}"),
+        ("GET", "/api/v1/data/dead-letters"),
+        ("GET", "/api/v1/data/dead-letters/{letter}"),
+        ("POST", "/api/v1/data/dead-letters/retry"),
     }
 
 
@@ -186,6 +197,7 @@ def test_every_example_fits_its_model() -> None:
         sums_responses,
         unattributed_responses,
         funnel_responses,
+        letter_responses,
     )
     found = [value for room in rooms for value in vars(room).values() if isinstance(value, type)]
     models = {m for m in found if issubclass(m, BaseModel)}

@@ -249,3 +249,21 @@ def test_spans_hold_exactly_the_indices(indices: set[int]) -> None:
     found = spans(sorted(indices))
     assert {i for a, b in found for i in range(a, b + 1)} == indices
     assert all(b + 1 < c for (_, b), (c, _) in pairwise(found))
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-ndjson"])
+async def test_an_event_that_no_record_can_hold_is_named_and_the_others_are_written(content_type: str) -> None:
+    """It would never be confirmed: a sender that is told to try again would do so for ever."""
+    large = {**TOUCH, "event_id": "large", "properties": {f"p{i}": "x" * 900 for i in range(1_200)}}
+    rows = [TOUCH, large, {**TOUCH, "event_id": "t2"}]
+    body = json.dumps(rows).encode() if content_type == "application/json" else ndjson(*rows)
+    producer = MemoryProducer()
+    async with api_of(producer) as client:
+        answer = await client.post("/touchpoints", content=body, headers={"content-type": content_type})
+
+    (error,) = answer.json()["errors"]
+    assert answer.status_code == 207
+    assert (error["index"], error["event_id"], error["field"]) == (1, "large", "properties")
+    assert "at most 1,000,000; shorten it" in error["detail"]
+    assert len(error["value"]) < 200
+    assert len(producer.records) == 2

@@ -17,11 +17,12 @@ from attribution.identity import Link
 from attribution.merging import Handover
 from schemas.channel_rules import load_channel_rules
 from schemas.codec import Codec, LocalSchemas
+from stream_app.batch import Batch
 from stream_app.dead_letter_limits import LimitGuard, Limits, TooManyInvalidError
 from stream_app.decoding import Source, Sources
 from stream_app.handovers import Forget, encode
 from stream_app.journeys import JourneyStep
-from stream_app.pipeline import Batch, Pipeline
+from stream_app.pipeline import Pipeline
 from stream_app.suppression import Suppression
 from stream_app.transport import Epoch
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from attribution_client import asks
+from attribution_client import asks, managing
 from attribution_client import parameters as asked
 from attribution_client.endpoint import Endpoint, Pages
 from attribution_client.models import analytics, attribution, fits, paths
@@ -57,6 +57,10 @@ class Endpoints:
     runs = Endpoint(asks.runs)
     compare_runs = Endpoint(asks.compare_runs)
     promote = Endpoint(asks.promote)
+    begin_run = Endpoint(managing.begin_run)
+    cancel_run = Endpoint(managing.cancel_run)
+    drop_run = Endpoint(managing.drop_run)
+    run_difference = Endpoint(managing.run_difference)
 
     data_status = Endpoint(asks.data_status)
     send_touchpoints = Endpoint(asks.send_touchpoints)
@@ -64,6 +68,10 @@ class Endpoints:
     send_spend = Endpoint(asks.send_spend)
     send_identities = Endpoint(asks.send_identities)
     erase = Endpoint(asks.erase)
+    dead_letters = Endpoint(managing.dead_letters)
+    each_dead_letter = Pages(managing.dead_letters, lambda page: page.letters)
+    dead_letter = Endpoint(managing.dead_letter)
+    retry_dead_letters = Endpoint(managing.retry_dead_letters)
 
     who = Endpoint(asks.who)
     token = Endpoint(asks.token)
@@ -73,3 +81,6 @@ class Endpoints:
     keys = Endpoint(asks.keys)
     create_key = Endpoint(asks.create_key)
     revoke_key = Endpoint(asks.revoke_key)
+    users = Endpoint(managing.users)
+    create_user = Endpoint(managing.create_user)
+    change_user = Endpoint(managing.change_user)

@@ -9,7 +9,8 @@ from mode import get_logger
 
 from cli.__main__ import main
 from stream_app import failpoints
-from stream_app.pipeline import Batch, Pipeline
+from stream_app.batch import Batch
+from stream_app.pipeline import Pipeline
 
 logger = get_logger(__name__)
 

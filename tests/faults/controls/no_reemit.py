@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from cli.__main__ import main
-from stream_app.pipeline import Batch, Pipeline
+from stream_app.batch import Batch
+from stream_app.pipeline import Pipeline
 from stream_app.transport import Epoch
 
 real_compute = Pipeline.compute

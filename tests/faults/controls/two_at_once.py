@@ -37,7 +37,7 @@ async def work(self: Pipeline, epoch: Epoch, fail_stop: Callable[[BaseException]
         await asyncio.sleep(NEXT_IS_COMPUTED_S)
         async with ONE_TRANSACTION:
             await self._make_durable(batch)
-        await self._deliver(batch, (0.0, 0.0), fail_stop)
+        await self._deliver(batch, (0.0, 0.0, 0.0), fail_stop)
     except Exception as error:  # noqa: BLE001  # as the real one
         fail_stop(error)
     finally:

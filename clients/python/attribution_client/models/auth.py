@@ -53,3 +53,21 @@ class KeyList:
     """Keys of the workspace, revoked ones too."""
 
     keys: tuple[KeyOut, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserOut:
+    """What may be shown of a user; one with ``disabled_at`` may not sign in."""
+
+    name: str
+    role: str
+    workspace: str
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserList:
+    """Users of the workspace, disabled ones too."""
+
+    users: tuple[UserOut, ...]

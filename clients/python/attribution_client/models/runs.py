@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from attribution_client.frames import Table
@@ -115,3 +115,32 @@ class Promotion:
     changed: bool
     previous: int
     is_fed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelDifference:
+    """What a channel gets in each run; values in micros."""
+
+    channel: str
+    currency: str
+    value_a: int
+    value_b: int
+    conversions_a: float
+    conversions_b: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDifference(Table):
+    """Two runs by channel under one model; ``pending_days`` of each are not summed yet."""
+
+    a: RunEntry
+    b: RunEntry
+    model: str
+    start_date: date
+    end_date: date
+    channels: tuple[ChannelDifference, ...]
+    pending_days_a: int
+    pending_days_b: int
+    meta: Meta
+
+    row_path = (("channels", ""),)

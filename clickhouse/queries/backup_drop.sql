@@ -1,0 +1,2 @@
+-- target_database   name
+DROP DATABASE IF EXISTS target_database SYNC

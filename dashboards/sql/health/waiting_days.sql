@@ -1,0 +1,16 @@
+-- Days of the run with changes that are not in the daily sums yet.
+SELECT uniqExact(day) AS days
+FROM
+(
+    SELECT run_id, day, dirty_days.marked_at AS marked_at
+    FROM dirty_days
+    WHERE run_id = toUInt32(${run:sqlstring}) AND $__timeTo(dirty_days.marked_at)
+) AS marks
+LEFT JOIN
+(
+    SELECT run_id, day, max(seen_mark) AS seen
+    FROM rollup_state
+    WHERE run_id = toUInt32(${run:sqlstring})
+    GROUP BY run_id, day
+) AS built USING (run_id, day)
+WHERE marks.marked_at > built.seen
