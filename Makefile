@@ -64,6 +64,11 @@ test-faults: setup ## the fault matrix: KILLS=200 SEEDS=2 REBALANCES=50 BROKER_K
 	ATTRIBUTION_FAULT_REBALANCES=$(or $(REBALANCES),50) ATTRIBUTION_FAULT_BROKER_KILLS=$(or $(BROKER_KILLS),20) \
 	ATTRIBUTION_FAULT_OUTAGES=$(or $(OUTAGES),20) $(BIN)/pytest tests/faults
 
+.PHONY: test-containers
+test-containers: setup ## the images of docker-compose.yml themselves; lists what is not run where no container engine is (exit code 3)
+	@docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 || { $(BIN)/pytest tests/containers -q; echo "no container engine answers: nothing was run"; exit 3; }
+	ATTRIBUTION_CONTAINERS=1 $(BIN)/pytest tests/containers
+
 .PHONY: check
 check: $(STAMP) ## format, lint, types, import direction
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""MkDocs hook: pages that live beside the code, links that lead out of ``docs/``, pages that a checkout may not have.
+"""MkDocs hook: pages that live beside the code, links that lead out of ``docs/``, the list of decisions.
 
 Links in the sources are those of a checkout, so that they work where the files are read. On the site, pages of other
 folders stand under the names of ``ELSEWHERE``, and any other file of the repository that a page links to is copied to
@@ -28,8 +28,6 @@ ELSEWHERE = {
 }
 #: Made from the files beside it; a link to the folder leads to it.
 DECISIONS = "adr/index.md"
-#: Entries of ``nav`` that are left out while their page is not there.
-OPTIONAL = frozenset({"deployment.md", "backup.md"})
 
 _SITE = {source: page for page, source in ELSEWHERE.items()}
 _CODE = re.compile(r"^```.*?^```[^\n]*$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
@@ -39,19 +37,17 @@ _LINK = re.compile(r"(?<=\]\()([^)\s#]+)")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Drop entries of pages that are not there, list the decisions."""
-    config.nav = _present(config.nav, Path(config.docs_dir))
+    """Put every decision behind the list of them."""
+    config.nav = _with_decisions(config.nav)
     return config
 
 
-def _present(entry: Any, folder: Path) -> Any:
+def _with_decisions(entry: Any) -> Any:
     if isinstance(entry, list):
-        return [kept for item in entry if (kept := _present(item, folder))]
+        return [_with_decisions(item) for item in entry]
     if isinstance(entry, dict):
-        return {title: kept for title, item in entry.items() if (kept := _present(item, folder))}
-    if entry == DECISIONS:
-        return [entry, *(f"adr/{path.name}" for path in _decisions())]
-    return "" if entry in OPTIONAL and not (folder / entry).exists() else entry
+        return {title: _with_decisions(item) for title, item in entry.items()}
+    return [entry, *(f"adr/{path.name}" for path in _decisions())] if entry == DECISIONS else entry
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 if TYPE_CHECKING:
     from datetime import date
 
-#: Lower ends of the buckets of a time lag, seconds: 0, an hour, and each day up to the thirtieth.
+#: Lower ends of the buckets of a time lag, seconds: 0, an hour, and each day up to the thirtieth; those of the view
+#: ``conversion_paths`` in the ClickHouse store.
 LAG_BOUNDS_S: Final = (0, 3_600, *(86_400 * day for day in range(1, 31)))
 #: Which quantiles of a time lag there are.
 QUANTILES: Final = (0.25, 0.5, 0.75, 0.9, 0.95)

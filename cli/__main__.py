@@ -23,6 +23,7 @@ MODULES: Final = (
     "canary",
     "calculate",
     "store",
+    "rollups",
     "backup",
     "fx",
     "serve",

@@ -14,10 +14,10 @@ from datetime import date, timedelta
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
-from api.paths_store import LAG_BOUNDS_S
+from api.paths_store import QUANTILES
 from attribution.config import DAY_US
 from cli.bench_live import Changes
-from cli.bench_loop import Measured, measure
+from cli.bench_loop import Measured, TimedOutError, measure
 from cli.local_key import key_header
 from clickhouse import queries
 from clickhouse.client import connect
@@ -42,6 +42,7 @@ _TOP_PATHS: Final = {
     "has_after": 0,
     "after_conversions": 0,
     "after_id": "",
+    "is_whole": 0,
 }
 
 
@@ -81,13 +82,13 @@ def measure_all(
         headers = key_header(environment)
         for name, path in _paths(world, customer).items():
             found.append(measure(name, _over_http(port, headers, [path]), clients=clients, seconds=seconds))
-            report(f"{name}: p95 {found[-1].p95:.1f} ms")
+            report(f"{name}: {_told(found[-1])}")
         if live:
             with Changes(settings, world) as changes:
                 for name, paths in _live_paths(world).items():
                     before = changes.passes
                     found.append(measure(name, _over_http(port, headers, paths), clients=clients, seconds=seconds))
-                    report(f"{name}: p95 {found[-1].p95:.1f} ms, {changes.passes - before} days built meanwhile")
+                    report(f"{name}: {_told(found[-1])}, {changes.passes - before} days built meanwhile")
     finally:
         stop(process)
     scans = _scans(world)
@@ -95,8 +96,12 @@ def measure_all(
         ask = _of_engine(settings, query, bound)
         measured = measure(name, ask, clients=1 if name in scans else clients, seconds=seconds)
         found.append(replace(measured, rows_read=_rows_read(settings, query, bound)))
-        report(f"{name}: p95 {found[-1].p95:.1f} ms, {found[-1].rows_read:,} rows read")
+        report(f"{name}: {_told(found[-1])}, {found[-1].rows_read:,} rows read")
     return found
+
+
+def _told(measured: Measured) -> str:
+    return "timeout" if measured.timed_out else f"p95 {measured.p95:.1f} ms"
 
 
 def _paths(world: World, customer: str) -> dict[str, str]:
@@ -147,8 +152,9 @@ def _queries(world: World, customer: str) -> dict[str, tuple[str, dict[str, Any]
     of_model = {**span, "model": _MODEL}
     money = {"currency": "USD", "fx_max_age_days": 7}
     asked = {**money, "model": _MODEL, "conversion_type": "", "run_id": 1}
-    paths = {**money, **span, "conversion_type": "", "run_id": 1}
     every = [world.start + timedelta(days=i) for i in range(world.days)]
+    # all days have path sums
+    paths = {**money, **span, "summed": every, "live": [], "conversion_type": "", "run_id": 1}
     page = {"customer_id": customer, "has_after": 0, "after_us": 0, "after_id": ""}
     return {
         "query standing": ("standing", {}),
@@ -158,8 +164,9 @@ def _queries(world: World, customer: str) -> dict[str, tuple[str, dict[str, Any]
         "query report_credits_touch, 90 days": ("report_credits_touch", {**asked, **span, "days": every}),
         "query report_spend": ("report_spend", {**money, **span}),
         "query analytics_top_paths": ("analytics_top_paths", {**paths, **_TOP_PATHS}),
+        "query analytics_top_paths, every path": ("analytics_top_paths", {**paths, **_TOP_PATHS, "is_whole": 1}),
         "query analytics_path_length": ("analytics_path_length", {**paths, "longest": 12}),
-        "query analytics_time_lag": ("analytics_time_lag", {**paths, "bounds_s": list(LAG_BOUNDS_S)}),
+        "query analytics_time_lag": ("analytics_time_lag", {**paths, "quantiles": list(QUANTILES)}),
         "query analytics_assists": ("analytics_assists", paths),
         "query results_page": ("results_page", {**page, "model": "", "after_model": "", "limit": 100}),
         "query journey_page": ("journey_page", {**page, "after_rank": 0, "limit": 100}),
@@ -200,9 +207,14 @@ def _over_http(
 
         def ask() -> None:
             path = next(turn)
-            connection.request("GET", path, headers=headers)
-            answer = connection.getresponse()
-            body = answer.read()
+            try:
+                connection.request("GET", path, headers=headers)
+                answer = connection.getresponse()
+                body = answer.read()
+            except TimeoutError as error:
+                raise TimedOutError(f"GET {path}") from error
+            if answer.status == http.client.GATEWAY_TIMEOUT:
+                raise TimedOutError(f"GET {path}")
             if answer.status != http.client.OK:
                 raise RuntimeError(f"GET {path} was answered with {answer.status}: {body[:500]!r}")
 

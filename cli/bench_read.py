@@ -80,7 +80,9 @@ def _run(
     from cli import bench_questions, bench_world
 
     began = datetime.now(UTC)
-    if not (keep and bench_world.holds(settings, world)):
+    if keep and bench_world.holds(settings, world):
+        bench_world.renew(settings, _report)
+    else:
         bench_world.build(settings, world, _report)
     _report(f"ready after {(datetime.now(UTC) - began).total_seconds():.0f} s")
     try:
@@ -106,7 +108,9 @@ def _report(line: str) -> None:
 def _table(result: dict[str, Any]) -> str:
     head = f"{'':<44} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} {'per s':>8} {'rows read':>12}"
     lines = [
-        f"{m['name']:<44} {m['p50']:>8.1f} {m['p95']:>8.1f} {m['p99']:>8.1f} {m['per_second']:>8.0f} "
+        f"{m['name']:<44} {'timeout':>8}"
+        if m["timed_out"]
+        else f"{m['name']:<44} {m['p50']:>8.1f} {m['p95']:>8.1f} {m['p99']:>8.1f} {m['per_second']:>8.0f} "
         f"{m['rows_read']:>12,}"
         for m in result["measured"]
     ]

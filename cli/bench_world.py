@@ -7,6 +7,7 @@ that this module has not made is neither filled nor dropped.
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +16,8 @@ from attribution.config import AttributionConfig
 from clickhouse import migrate, queries, rows
 from clickhouse.client import connect
 from clickhouse.errors import StoreError
-from clickhouse.rollups import Roller
+from clickhouse.path_sums import PathRoller
+from clickhouse.rollups import GRACE_US, Roller
 from clickhouse.writer import Writer
 
 if TYPE_CHECKING:
@@ -76,6 +78,24 @@ def build(settings: ClickHouseSettings, world: World, report: Callable[[str], No
         roller = Roller(client, days_per_pass=1)
         roller.rebuild(1)
         report(f"rollups of {len(roller.drain())} days")
+    finally:
+        client.close()
+    renew(settings, report)
+
+
+def renew(settings: ClickHouseSettings, report: Callable[[str], None]) -> None:
+    """Brings a database of ours to this version's tables, and builds the path sums that it has not.
+
+    Raises:
+        StoreError: the engine refuses.
+    """
+    migrate.migrate(settings)
+    client = connect(settings)
+    try:
+        time.sleep(GRACE_US / 1e6)  # days whose marks are younger wait
+        began = time.monotonic()
+        count = PathRoller(client).drain()
+        report(f"path sums of {count} days in {time.monotonic() - began:.1f} s")
     finally:
         client.close()
 

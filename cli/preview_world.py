@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -109,8 +109,17 @@ def imagine(now: datetime, *, days: int = 75, events_per_day: float = 1_200.0, s
     raise AssertionError("a population has no end")
 
 
-def fill(client: Any, world: World) -> None:
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def fill(client: Any, world: World, clock: Callable[[], datetime] = _now) -> None:
     """Writes everything into a migrated, empty database, and builds the rollups.
+
+    Args:
+        client: of that database.
+        world: what is written.
+        clock: until when the workers are told to have come, asked last.
 
     Raises:
         StoreError: the engine refuses or does not answer.
@@ -125,7 +134,6 @@ def fill(client: Any, world: World) -> None:
             "spend": rows.spend_rows(world.spend),
             "runs": _run_row(run_id, "live", world.config, {}),
             "dead_letters": rows.dead_letter_rows(world.dead),
-            "worker_progress": rows.progress_rows("attribution", list(_progress(world)), run_id=run_id),
         }
     )
     for number, config, wanted in ((run_id, world.config, live), (REPLAY_RUN, slow, _credits(world, slow))):
@@ -134,6 +142,7 @@ def fill(client: Any, world: World) -> None:
     writer.write({"runs": _replay_row(world, slow)})
     fx.import_rates(client, list(_rates(world)), base="EUR", source="made up")
     Roller(client).drain()
+    writer.write({"worker_progress": rows.progress_rows("attribution", list(_progress(world, clock())), run_id=run_id)})
 
 
 def _take(world: World, record: Record, received_us: int, number: int) -> None:
@@ -227,8 +236,8 @@ def _replay_row(world: World, config: AttributionConfig) -> pa.Table:
     return _run_row(REPLAY_RUN, "half-life-14", config, more)
 
 
-def _progress(world: World) -> Iterator[Progress]:
-    newest_us = round(world.now.timestamp() * 1_000_000)
+def _progress(world: World, reached: datetime) -> Iterator[Progress]:
+    newest_us = round(reached.timestamp() * 1_000_000)
     for topic, count in (("touchpoints", len(world.touches)), ("conversions", len(world.conversions))):
         for partition in range(_PARTITIONS):
             behind_us = 700_000 * partition + 1_000_000

@@ -1,29 +1,21 @@
-"""``attribution migrate`` and ``attribution rollups``; the connection to the store that commands share."""
+"""``attribution migrate``, and the connection to the store that commands share."""
 
 from __future__ import annotations
 
-import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from cli.observed import MetricsPort, observed, serving
-
 if TYPE_CHECKING:
-    from datetime import date
-
     from clickhouse.migrate import Migration, State
     from clickhouse.settings import ClickHouseSettings
 
 
 def register(app: typer.Typer) -> None:
-    """Adds ``migrate`` and ``rollups``."""
+    """Adds ``migrate``."""
     app.command()(migrate)
-    app.command()(rollups)
 
 
 def migrate(
@@ -77,77 +69,6 @@ def _show_changes(changed: list[Migration], cluster: str, *, dry_run: bool) -> N
             print(f"{guard}{step.statement};", end="\n\n")
     if dry_run and cluster and changed:
         print("\n\n".join(f"{statement};" for statement in spread(cluster)))
-
-
-def rollups(
-    every: Annotated[float, typer.Option("--every", min=0.05, help="Seconds between two looks for changes.")] = 0.2,
-    share: Annotated[
-        float, typer.Option("--share", min=0.01, max=1.0, help="Of the time in which sums may be at work.")
-    ] = 0.2,
-    full_every: Annotated[
-        float, typer.Option("--full-every", min=0, help="Seconds between two builds of older days and touch days.")
-    ] = 5.0,
-    once: Annotated[bool, typer.Option("--once", help="Build what is dirty now, then end.")] = False,
-    metrics_port: MetricsPort = None,
-    alive: Annotated[
-        Path | None, typer.Option("--alive", help="Renew this file with every look, for a check of liveness.")
-    ] = None,
-) -> None:
-    """Recomputes the daily sums where credits changed: at once, but for a bounded share of the time."""
-    import signal
-    import threading
-
-    from cli.rollups_meter import RollupsMeter
-    from clickhouse.client import connect
-    from clickhouse.errors import StoreError
-    from clickhouse.rollups import Roller
-    from telemetry.logs import announce
-
-    telemetry = observed("rollups", metrics_port)
-    settings = read_settings()
-    stop, meter = threading.Event(), RollupsMeter()
-
-    def trouble(error: StoreError) -> None:
-        meter.refused()
-        announce(f"waiting: {error}", level=logging.WARNING)
-
-    def wait(seconds: float) -> bool:
-        if alive is not None:
-            alive.touch()
-        return stop.wait(seconds)
-
-    try:
-        client = connect(settings)
-        try:
-            roller = Roller(client)
-            if once:
-                _report(roller.drain())
-                return
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: stop.set())
-            with serving(telemetry, meter.metrics):
-                if telemetry.metrics_port:
-                    meter.look_on(lambda: connect(settings), trouble)
-                roller.run_forever(
-                    wait=wait,
-                    share=share,
-                    look_s=every,
-                    full_every_s=full_every,
-                    on_pass=_report,
-                    on_trouble=trouble,
-                    on_cost=lambda built, seconds, is_full: meter.passed(built, seconds, is_full=is_full),
-                )
-        finally:
-            client.close()
-    except StoreError as error:
-        _fail(str(error), 1)
-
-
-def _report(built: list[tuple[int, date]]) -> None:
-    from telemetry.logs import announce
-
-    days = sorted(day for _, day in built)
-    announce(f"built {len(built)} days, {days[0]} to {days[-1]}" if built else "no day has changed", file=sys.stdout)
 
 
 @contextmanager

@@ -38,6 +38,8 @@ LOCK: Final = "path_lock"
 FORMAT: Final = 1
 #: Least time between two builds of a day.
 AGAIN_US: Final = 60_000_000
+#: Age at which a killed builder's lock is taken over; longer than a day takes to build.
+STALE_AFTER_S: Final = 600
 #: The stage table, in ``path_sums_replace_day``.
 _STAGE: Final = "path_stage"
 
@@ -50,10 +52,13 @@ class Built(NamedTuple):
     waiting: int
 
 
-def current(run: Run, run_id: int, start: date, end: date) -> list[date]:
-    """Days (from ``start`` to ``end``, inclusive) of a run whose path sums hold all that was marked, ascending."""
+def current(run: Run, run_id: int, start: date, end: date) -> dict[date, int]:
+    """Days of a run whose path sums hold all that was marked, and when each was built, in microseconds since the epoch.
+
+    What is read of these days by several statements is of one build if the answer is the same before and after them.
+    """
     rows = run("path_sums_current", run_id=run_id, start=start, end=end, format=FORMAT)
-    return [row["day"] for row in rows]
+    return {row["day"]: row["built_us"] for row in rows}
 
 
 class PathRoller:
@@ -62,10 +67,10 @@ class PathRoller:
     Args:
         client: the database.
         again_us: least time between two builds of a day, microseconds.
-        stale_after_s: age at which a killed builder's lock is taken over; longer than a day takes to build.
+        stale_after_s: age at which a killed builder's lock is taken over.
     """
 
-    def __init__(self, client: Client, *, again_us: int = AGAIN_US, stale_after_s: int = 600) -> None:
+    def __init__(self, client: Client, *, again_us: int = AGAIN_US, stale_after_s: int = STALE_AFTER_S) -> None:
         self._client = client
         self._again_us = again_us
         self._stale_after_s = stale_after_s

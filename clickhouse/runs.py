@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from clickhouse import queries, rows
 from clickhouse.errors import LockHeld, RunChanged, RunError
 from clickhouse.locks import table_lock
+from clickhouse.path_sums import LOCK as PATH_LOCK
+from clickhouse.path_sums import STALE_AFTER_S as PATH_STALE_AFTER_S
 from clickhouse.rollups import LOCK as ROLLUP_LOCK
 from clickhouse.rollups import Roller
 from clickhouse.run import Checksum, Comparison, Run, common_window, from_row
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 _LOCK: Final = "runs_lock"
 _STALE_AFTER_S: Final = 60
+#: Longest wait for a roller that is at work, to end a run.
+_ROLLER_WAIT_S: Final = 90.0
 
 
 class Runs:
@@ -177,16 +181,19 @@ class Runs:
 
         Raises:
             RunError: it is the active one.
-            LockHeld: the roller is at work for too long.
+            LockHeld: a roller is at work for too long.
         """
         run.refuse_if_active()
-        with table_lock(self._client, ROLLUP_LOCK, stale_after_s=_STALE_AFTER_S, wait_s=90.0):
+        with (
+            table_lock(self._client, ROLLUP_LOCK, stale_after_s=_STALE_AFTER_S, wait_s=_ROLLER_WAIT_S),
+            table_lock(self._client, PATH_LOCK, stale_after_s=PATH_STALE_AFTER_S, wait_s=_ROLLER_WAIT_S),
+        ):
             for row in queries.run(self._client, "runs_months", run_id=run.run_id):
                 queries.execute(self._client, "runs_drop_month", run_id=run.run_id, month=row["month"])
             for row in queries.run(self._client, "runs_days", run_id=run.run_id):
-                for statement in ("rollups_clear_touch_day", "rollups_clear_day"):
+                for statement in ("path_sums_clear_day", "rollups_clear_touch_day", "rollups_clear_day"):
                     queries.execute(self._client, statement, run_id=run.run_id, day=row["day"])
-            for table in ("dirty_days", "rollup_state", "worker_progress"):
+            for table in ("dirty_days", "path_state", "rollup_state", "worker_progress"):
                 queries.execute(self._client, f"runs_forget_{table}", run_id=run.run_id)
             self.save(replace(run, status="dropped", plan={}, detail=""))
 

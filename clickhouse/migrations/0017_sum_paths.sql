@@ -36,19 +36,19 @@ SETTINGS do_not_merge_across_partitions_select_final = 1;
 
 -- One table for all reports over paths, so that a day changes for all of them in one step. Rows of each kind are sums by type
 -- and currency, and by number:
---   channel_path, campaign_path   number: id of the path; channels and campaigns: one that has it, before equal steps are one;
---                                 size_class: binary logarithm, cut, of the path's conversions on this day
+--   channel_path, campaign_path   number: id of the path; channels and campaigns: its steps, all of them, so that an id may have
+--                                 several rows; grade: binary logarithm, cut, of the id's conversions on this day
 --   length                        number: touches
 --   channel                       number: what the only one of channels is in paths, as in channel_parts
 --   lag                           number: first_bucket * 100 + last_bucket
---   first_lag, last_lag           number: seconds
+--   first_lag, last_lag           number: seconds; grade: first_bucket or last_bucket
 -- With small granules a report reads what it needs of a day.
 CREATE TABLE IF NOT EXISTS rollup_paths
 (
     run_id           UInt32,
     day              Date,
     kind             Enum8('channel_path' = 1, 'campaign_path' = 2, 'length' = 3, 'channel' = 4, 'lag' = 5, 'first_lag' = 6, 'last_lag' = 7),
-    size_class       UInt8,
+    grade            UInt8,
     number           UInt64,
     conversion_type  LowCardinality(String),
     currency         LowCardinality(String),
@@ -60,7 +60,7 @@ CREATE TABLE IF NOT EXISTS rollup_paths
 )
 ENGINE = MergeTree
 PARTITION BY (run_id, day)
-ORDER BY (kind, size_class, number)
+ORDER BY (kind, grade, number)
 SETTINGS index_granularity = 1024, old_parts_lifetime = 60;
 
 -- A day of rollup_paths is current while no mark of the day is newer than built_mark. Another format is not read.

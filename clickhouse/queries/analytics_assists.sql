@@ -6,6 +6,7 @@
 -- name.
 -- run_id            the run
 -- start, end        days of the conversion, Date, both inclusive
+-- summed, live      which of them are read from path sums, and which from the conversions themselves
 -- currency          the reporting currency
 -- conversion_type   '' for all types
 -- fx_max_age_days   oldest rate that still counts
@@ -36,43 +37,44 @@ FROM
         ) AS micros
     FROM
     (
-        SELECT of_channel, part.1 AS role, own, rate_day, part.2 AS n, part.3 AS amount
+        SELECT of_channel, role, own, rate_day, sum(times) AS n, sum(value) AS amount
         FROM
         (
             SELECT
-                toString(channel) AS of_channel, own, if(own = {currency:String}, toDate(0), day) AS rate_day,
-                [
-                    ('first', countIf(is_first), sumIf(value_micros, is_first)),
-                    ('last', countIf(is_last), sumIf(value_micros, is_last)),
-                    ('assist', countIf(is_assist), sumIf(value_micros, is_assist)),
-                    ('none', countIf(touches = 0), sumIf(value_micros, touches = 0))
-                ] AS parts
+                of_channel, own, if(own = {currency:String}, toDate(0), day) AS rate_day, part,
+                sum(times_here) AS times, sum(value_here) AS value
             FROM
             (
                 SELECT
-                    channel, day, own, value_micros, touches,
-                    touches > 0 AND channel = channels[1] AS is_first,
-                    touches > 0 AND channel = channels[-1] AS is_last,
-                    -- in any place but the last
-                    indexOf(channels, channel) < touches AS is_assist
-                FROM
-                (
-                    SELECT
-                        toDate(converted_at) AS day, toString(currency) AS own, value_micros,
-                        if(`t.channel` = ['unattributed'], 0, length(`t.channel`)) AS touches,
-                        `t.channel` AS channels
-                    FROM attributions FINAL
-                    WHERE run_id = {run_id:UInt32}
-                      AND converted_at >= toDateTime64({start:Date}, 6, 'UTC')
-                      AND converted_at < toDateTime64({end:Date}, 6, 'UTC') + INTERVAL 1 DAY
-                      AND ({conversion_type:String} = '' OR conversion_type = {conversion_type:String})
-                )
-                ARRAY JOIN arrayDistinct(channels) AS channel
+                    toString(channels[1]) AS of_channel, toString(currency) AS own, day, toUInt8(number) AS part,
+                    conversions AS times_here, value_micros AS value_here
+                FROM rollup_paths
+                WHERE run_id = {run_id:UInt32} AND day IN {summed:Array(Date)} AND kind = 'channel'
+                  AND ({conversion_type:String} = '' OR conversion_type = {conversion_type:String})
+
+                UNION ALL
+
+                SELECT
+                    toString(named.1), toString(currency), day, toUInt8(named.2), count(), sum(value_micros)
+                FROM conversion_paths
+                ARRAY JOIN channel_parts AS named
+                WHERE run_id = {run_id:UInt32} AND day IN {live:Array(Date)}
+                  AND converted_at >= toDateTime64({start:Date}, 6, 'UTC')
+                  AND converted_at < toDateTime64({end:Date}, 6, 'UTC') + INTERVAL 1 DAY
+                  AND ({conversion_type:String} = '' OR conversion_type = {conversion_type:String})
+                GROUP BY named, currency, day
             )
-            GROUP BY of_channel, own, rate_day
+            GROUP BY of_channel, own, rate_day, part
         )
-        ARRAY JOIN parts AS part
-        WHERE part.2 > 0
+        ARRAY JOIN
+            arrayFilter(
+                name -> name != '',
+                if(
+                    part = 0, ['none'],
+                    [if(bitTest(part, 0), 'first', ''), if(bitTest(part, 1), 'last', ''), if(bitTest(part, 2), 'assist', '')]
+                )
+            ) AS role
+        GROUP BY of_channel, role, own, rate_day
     ) AS g
     LEFT JOIN
     (

@@ -4,6 +4,7 @@
 -- rules refuse a channel of that name.
 -- run_id            the run
 -- start, end        days of the conversion, Date, both inclusive
+-- summed, live      which of them are read from path sums, and which from the conversions themselves
 -- currency          the reporting currency
 -- conversion_type   '' for all types
 -- fx_max_age_days   oldest rate that still counts
@@ -37,14 +38,22 @@ FROM
     (
         SELECT
             least(touches, {longest:UInt32}) AS of_length, own, if(own = {currency:String}, toDate(0), day) AS rate_day,
-            count() AS n, sum(value_micros) AS amount, sum(touches) AS all_touches
+            sum(times) AS n, sum(micros) AS amount, sum(all_touches) AS all_touches
         FROM
         (
             SELECT
-                toDate(converted_at) AS day, toString(currency) AS own, value_micros,
-                if(`t.channel` = ['unattributed'], 0, length(`t.channel`)) AS touches
-            FROM attributions FINAL
-            WHERE run_id = {run_id:UInt32}
+                day, toString(currency) AS own, number AS touches, conversions AS times, value_micros AS micros,
+                rollup_paths.touches AS all_touches
+            FROM rollup_paths
+            WHERE run_id = {run_id:UInt32} AND day IN {summed:Array(Date)} AND kind = 'length'
+              AND ({conversion_type:String} = '' OR conversion_type = {conversion_type:String})
+
+            UNION ALL
+
+            SELECT
+                day, toString(currency), toUInt64(touches), toUInt64(1), value_micros, toUInt64(touches)
+            FROM conversion_paths
+            WHERE run_id = {run_id:UInt32} AND day IN {live:Array(Date)}
               AND converted_at >= toDateTime64({start:Date}, 6, 'UTC')
               AND converted_at < toDateTime64({end:Date}, 6, 'UTC') + INTERVAL 1 DAY
               AND ({conversion_type:String} = '' OR conversion_type = {conversion_type:String})

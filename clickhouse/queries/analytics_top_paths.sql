@@ -1,10 +1,9 @@
--- The most frequent paths behind a position, most conversions first, then by id; and all paths together, those of
--- other pages too, as the row with the id ''. Paths are ranked by their hash, and only then are those of the page
--- read with what they are worth: an amount is rounded once per row, day and currency, as in analytics_credits;
--- without both rates it is in no sum. A conversion without a touch has no step. A path of 'unattributed' alone is no
--- touch: intake and channel rules refuse a channel of that name.
+-- Given paths with what they are worth, most conversions first, then by id; and before them all paths together, those of other
+-- pages too, as the row with the id ''. An amount is rounded once per row, day and currency, as in analytics_credits;
+-- without both rates it is in no sum. A conversion without a touch has no step.
 -- run_id            the run
 -- start, end        days of the conversion, Date, both inclusive
+-- summed, live      which of them are read from path sums, and which from the conversions themselves
 -- currency          the reporting currency
 -- conversion_type   '' for all types
 -- fx_max_age_days   oldest rate that still counts
@@ -14,6 +13,9 @@
 -- has_after         0 for the first page
 -- after_conversions, after_id   last path of the page before
 -- limit             most paths to return
+-- ids, numbers      of the paths, from analytics_top_path_ids
+-- least_grade       with which that was right
+-- rare_days, rare_numbers   pairs of a day and a number: where a path was rarer than that
 WITH
     rates AS
     (
@@ -33,53 +35,39 @@ WITH
         ARRAY JOIN range(toUInt32({fx_max_age_days:UInt16}) + 1) AS age
         GROUP BY day, currency
     ),
-    paths AS
+    sums AS
     (
-        -- two quick hashes of 64 bits: one alone may be the same for two of some million paths
         SELECT
-            day, own, value_micros, touches, channels,
-            if({by_campaign:UInt8} = 1, campaigns, []) AS campaigns_shown,
-            if(
-                {by_campaign:UInt8} = 1,
-                if({collapse:UInt8} = 1, arrayCompact(arrayZip(channels, campaigns)), arrayZip(channels, campaigns)),
-                []
-            ) AS pairs,
-            if({collapse:UInt8} = 1, arrayCompact(channels), channels) AS names,
-            if({by_campaign:UInt8} = 1, cityHash64(pairs), cityHash64(names)) AS hash_1,
-            if({by_campaign:UInt8} = 1, xxHash64(pairs), xxHash64(names)) AS hash_2
-        FROM
-        (
-            SELECT
-                toDate(converted_at) AS day, toString(currency) AS own, value_micros,
-                if(`t.channel` = ['unattributed'], 0, length(`t.channel`)) AS touches,
-                `t.channel` AS channels, `t.campaign` AS campaigns
-            FROM attributions FINAL
-            WHERE run_id = {run_id:UInt32}
-              AND converted_at >= toDateTime64({start:Date}, 6, 'UTC')
-              AND converted_at < toDateTime64({end:Date}, 6, 'UTC') + INTERVAL 1 DAY
-              AND ({conversion_type:String} = '' OR conversion_type = {conversion_type:String})
-              AND ({channel:String} = '' OR has(`t.channel`, {channel:String}))
-        )
+            day, currency AS own, grade, number, conversions AS n, value_micros AS amount, touches AS all_touches,
+            channels, campaigns,
+            multiIf(
+                {collapse:UInt8} = 1, number,
+                {by_campaign:UInt8} = 1, cityHash64(channels, campaigns),
+                cityHash64(channels)
+            ) AS id
+        FROM rollup_paths
+        WHERE run_id = {run_id:UInt32} AND day IN {summed:Array(Date)}
+          AND kind = if({by_campaign:UInt8} = 1, 'campaign_path', 'channel_path')
+          AND ({conversion_type:String} = '' OR conversion_type = {conversion_type:String})
+          AND ({channel:String} = '' OR has(channels, {channel:String}))
     ),
-    ranked AS
+    lives AS
     (
-        SELECT hash_1, hash_2
-        FROM paths
-        WHERE own = {currency:String}
-           OR (day, own) IN
-              (
-                  SELECT day, currency FROM rates
-                  WHERE rate > 0 AND day IN (SELECT day FROM rates WHERE currency = {currency:String} AND rate > 0)
-              )
-        GROUP BY hash_1, hash_2
-        HAVING {has_after:UInt8} = 0
-            OR count() < {after_conversions:UInt64}
-            OR (
-                count() = {after_conversions:UInt64}
-                AND concat(leftPad(hex(hash_1), 16, '0'), leftPad(hex(hash_2), 16, '0')) > {after_id:String}
-            )
-        ORDER BY count() DESC, hash_1, hash_2
-        LIMIT {limit:UInt32}
+        SELECT
+            day, currency AS own, value_micros AS amount, touches AS all_touches, channels,
+            if({by_campaign:UInt8} = 1, campaigns, []) AS campaigns_shown,
+            if({by_campaign:UInt8} = 1, campaign_path, channel_path) AS number,
+            multiIf(
+                {collapse:UInt8} = 1, number,
+                {by_campaign:UInt8} = 1, cityHash64(channels, campaigns),
+                cityHash64(channels)
+            ) AS id
+        FROM conversion_paths
+        WHERE run_id = {run_id:UInt32} AND day IN {live:Array(Date)}
+          AND converted_at >= toDateTime64({start:Date}, 6, 'UTC')
+          AND converted_at < toDateTime64({end:Date}, 6, 'UTC') + INTERVAL 1 DAY
+          AND ({conversion_type:String} = '' OR conversion_type = {conversion_type:String})
+          AND ({channel:String} = '' OR has(channels, {channel:String}))
     )
 SELECT
     path_id,
@@ -111,28 +99,55 @@ FROM
     FROM
     (
         SELECT
-            shown AS path_id, own, rate_day,
-            any(path) AS path, sum(times) AS n, sum(value) AS amount, sum(path_touches) AS all_touches
+            if(is_path, leftPad(hex(shown), 16, '0'), '') AS path_id, toString(own_here) AS own, rate_day,
+            any(path_here) AS path, sum(times) AS n, sum(value) AS amount, sum(path_touches) AS all_touches
         FROM
         (
             SELECT
-                ranked_id, own, if(own = {currency:String}, toDate(0), day) AS rate_day,
-                any((channels, campaigns_shown, touches)) AS path,
-                count() AS times, sum(value_micros) AS value, sum(touches) AS path_touches
+                1 AS is_path, id AS shown, own AS own_here, if(own = {currency:String}, toDate(0), day) AS rate_day,
+                any((channels, campaigns, if(all_touches > 0, length(channels), 0))) AS path_here,
+                sum(n) AS times, sum(amount) AS value, sum(all_touches) AS path_touches
             FROM
             (
-                SELECT
-                    day, own, value_micros, touches, channels, campaigns_shown,
-                    if(
-                        (hash_1, hash_2) IN (SELECT hash_1, hash_2 FROM ranked),
-                        concat(leftPad(hex(hash_1), 16, '0'), leftPad(hex(hash_2), 16, '0')),
-                        ''
-                    ) AS ranked_id
-                FROM paths
+                SELECT day, own, id, n, amount, all_touches, channels, campaigns
+                FROM sums
+                WHERE grade >= {least_grade:UInt8} AND number IN {numbers:Array(UInt64)}
+
+                UNION ALL
+
+                SELECT day, own, id, n, amount, all_touches, channels, campaigns
+                FROM sums
+                WHERE grade < {least_grade:UInt8}
+                  AND (day, number) IN (SELECT arrayJoin(arrayZip({rare_days:Array(Date)}, {rare_numbers:Array(UInt64)})))
             )
-            GROUP BY ranked_id, own, rate_day
+            WHERE id IN {ids:Array(UInt64)}
+            GROUP BY id, own, rate_day
+
+            UNION ALL
+
+            SELECT
+                part AS is_path, if(is_path, id, 0) AS shown, own AS own_here,
+                if(own = {currency:String}, toDate(0), day) AS rate_day,
+                any((channels, campaigns_shown, if(all_touches > 0, length(channels), 0))),
+                count(), sum(amount), sum(all_touches)
+            FROM lives
+            ARRAY JOIN if(id IN {ids:Array(UInt64)}, [0, 1], [0]) AS part
+            GROUP BY is_path, shown, own_here, rate_day
+
+            UNION ALL
+
+            -- all of them together
+            SELECT
+                0, 0 AS shown, currency AS own_here, if(own_here = {currency:String}, toDate(0), day) AS rate_day,
+                any((channels, campaigns, 0)),
+                sum(conversions), sum(value_micros), sum(touches)
+            FROM rollup_paths
+            WHERE run_id = {run_id:UInt32} AND day IN {summed:Array(Date)}
+              AND kind = if({channel:String} = '', 'length', 'channel')
+              AND ({channel:String} = '' OR channels = [{channel:String}])
+              AND ({conversion_type:String} = '' OR conversion_type = {conversion_type:String})
+            GROUP BY shown, own_here, rate_day
         )
-        ARRAY JOIN if(ranked_id = '', [''], [ranked_id, '']) AS shown
         GROUP BY path_id, own, rate_day
     ) AS g
     LEFT JOIN
@@ -143,5 +158,10 @@ FROM
     ) AS fx ON fx.day = g.rate_day
 )
 GROUP BY path_id
-ORDER BY path_id = '', conversions DESC, path_id
+HAVING path_id = ''
+    OR {has_after:UInt8} = 0
+    OR conversions < {after_conversions:UInt64}
+    OR (conversions = {after_conversions:UInt64} AND path_id > {after_id:String})
+ORDER BY path_id != '', conversions DESC, path_id
+LIMIT {limit:UInt32} + 1
 SETTINGS max_threads = 2, do_not_merge_across_partitions_select_final = 1

@@ -3,12 +3,12 @@
 -- run_id   the run
 -- day      the day
 INSERT INTO {stage:Identifier}
-    (run_id, day, kind, number, conversion_type, currency, channels, conversions, value_micros, touches)
-SELECT {run_id:UInt32}, {day:Date}, kind, number, of_type, own, names, n, amount, all_touches
+    (run_id, day, kind, grade, number, conversion_type, currency, channels, conversions, value_micros, touches)
+SELECT {run_id:UInt32}, {day:Date}, kind, grade, number, of_type, own, names, n, amount, all_touches
 FROM
 (
     SELECT
-        'length' AS kind, toUInt64(touches) AS number, conversion_type AS of_type, currency AS own,
+        'length' AS kind, 0 AS grade, toUInt64(touches) AS number, conversion_type AS of_type, currency AS own,
         emptyArrayString() AS names, count() AS n, sum(value_micros) AS amount, sum(touches) AS all_touches
     FROM conversion_paths
     WHERE run_id = {run_id:UInt32} AND day = {day:Date}
@@ -19,7 +19,7 @@ FROM
     UNION ALL
 
     SELECT
-        'lag', toUInt64(first_bucket * 100 + last_bucket) AS number, conversion_type AS of_type, currency AS own,
+        'lag', 0, toUInt64(first_bucket * 100 + last_bucket) AS number, conversion_type AS of_type, currency AS own,
         emptyArrayString(), count(), sum(value_micros), sum(touches)
     FROM conversion_paths
     WHERE run_id = {run_id:UInt32} AND day = {day:Date}
@@ -30,20 +30,20 @@ FROM
     UNION ALL
 
     SELECT
-        lag.1 AS kind, toUInt64(lag.2) AS number, conversion_type AS of_type, currency AS own,
+        lag.1 AS kind, lag.2 AS grade, toUInt64(lag.3) AS number, conversion_type AS of_type, currency AS own,
         emptyArrayString(), count(), toInt64(0), toUInt64(0)
     FROM conversion_paths
-    ARRAY JOIN [('first_lag', first_lag_s), ('last_lag', last_lag_s)] AS lag
+    ARRAY JOIN [('first_lag', first_bucket, first_lag_s), ('last_lag', last_bucket, last_lag_s)] AS lag
     WHERE run_id = {run_id:UInt32} AND day = {day:Date}
       AND converted_at >= toDateTime64({day:Date}, 6, 'UTC')
       AND converted_at < toDateTime64({day:Date}, 6, 'UTC') + INTERVAL 1 DAY
       AND touches > 0
-    GROUP BY kind, number, of_type, own
+    GROUP BY kind, grade, number, of_type, own
 
     UNION ALL
 
     SELECT
-        'channel', toUInt64(part.2) AS number, conversion_type AS of_type, currency AS own,
+        'channel', 0, toUInt64(part.2) AS number, conversion_type AS of_type, currency AS own,
         [toString(part.1)] AS names, count(), sum(value_micros), sum(touches)
     FROM conversion_paths
     ARRAY JOIN channel_parts AS part

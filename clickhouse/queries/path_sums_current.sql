@@ -1,8 +1,8 @@
--- Days of a run whose path sums hold all that was marked.
+-- Days of a run whose path sums hold all that was marked, and when they were built: microseconds since the epoch.
 -- run_id       the run
 -- start, end   Date, both inclusive
 -- format       of the sums
-SELECT day
+SELECT day, toUnixTimestamp64Micro(max(at)) AS built_us
 FROM
 (
     SELECT day, marked_at AS mark, toDateTime64(0, 6, 'UTC') AS built, toUInt16(0) AS form, toDateTime64(0, 6, 'UTC') AS at

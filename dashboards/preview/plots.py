@@ -109,7 +109,9 @@ def points(panel: Mapping[str, Any], frame: Frame) -> Figure:
     }
     layout = _layout(legend=False)
     layout["xaxis"] |= _axis(1.15 * max(trace["x"], default=0), x) | {"title": {"text": x.label, "standoff": 8}}
-    layout["yaxis"] |= _axis(1.2 * max(trace["y"], default=0), y) | {"title": {"text": y.label, "standoff": 8}}
+    highest = 1.2 * max(trace["y"], default=0)
+    # room for names below the lowest points
+    layout["yaxis"] |= _axis(highest, y) | {"title": {"text": y.label, "standoff": 8}, "range": [-highest / 8, highest]}
     return {"data": [trace], "layout": layout}
 
 

@@ -19,6 +19,7 @@ from api.paths_store import LAG_BOUNDS_S, Part, PathPosition, PathsAsked, PathsS
 from api.store import Store
 from clickhouse.client import connect
 from clickhouse.migrate import migrate
+from clickhouse.path_sums import PathRoller
 from clickhouse.settings import ClickHouseSettings
 from tests.contract.test_api_analytics import get
 from tests.contract.test_api_store import START, Facts, load_clickhouse, load_memory
@@ -185,15 +186,30 @@ class PathsContract:
         assert store.top_paths(nowhere, shown()).paths == ()
 
 
+def sum_paths(engine: ClickHouseSettings, days: int) -> None:
+    """Builds the path sums of so many days, the newest first."""
+    client = connect(engine)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("clickhouse.path_sums.GRACE_US", 0)
+            roller = PathRoller(client, again_us=0)
+            for _ in range(days):
+                roller.run_once()
+    finally:
+        client.close()
+
+
 @pytest.fixture(scope="module")
 def engine_store(clickhouse_url: str) -> Iterator[Store]:
-    """Held the conversions as first sent before their corrections came."""
+    """Held the conversions as first sent before their corrections came; a third of its days has path sums."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     engine = ClickHouseSettings(url=clickhouse_url, database=name)
     migrate(engine)
     load_clickhouse(WORLD.before, engine)
     load_clickhouse(WORLD.after, engine)
+    sum_paths(engine, DAYS // 3)
     store = ClickHouseStore(engine)
+    assert len(store._days(asked())) == DAYS // 3
     yield store
     store.close()
     client = connect(engine, use_database=False)

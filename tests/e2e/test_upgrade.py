@@ -6,7 +6,7 @@ import base64
 import json
 import tarfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +137,12 @@ def test_two_workers_take_over_the_state_of_an_older_format_one_after_the_other(
     read = at_end(stream)
     assert set_positions(stream.bootstrap, stream.group, read) == []
 
-    steps = ((stream.start, 0), (stream.start, 1), (stream.stop, 0), (stream.start, 0))
+    steps: tuple[tuple[Callable[[int], object], int], ...] = (
+        (stream.start, 0),
+        (stream.start, 1),
+        (stream.stop, 0),
+        (stream.start, 0),
+    )
     for at, (step, index) in enumerate(steps):
         step(index)
         stream.produce(new[at::4])

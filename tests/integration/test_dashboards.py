@@ -278,8 +278,11 @@ def test_disagreement_and_assists_are_those_of_the_api(client: Client, shown: Ca
     }
     sums = Analytics(client).sums(SumsAsked(FIRST, NOW.date(), models, "USD", "", "conversion_day", "", False, 7))
     channels = compared(sums, models)
+    days = [FIRST + timedelta(days=n) for n in range(DAYS)]
     assists = {
-        r["of_channel"]: r for r in queries.run(client, "analytics_assists", run_id=1, **span) if r["role"] == "assist"
+        r["of_channel"]: r
+        for r in queries.run(client, "analytics_assists", run_id=1, live=days, summed=[], **span)
+        if r["role"] == "assist"
     }
 
     assert shown("models", "Models disagree", {}).column("disagreement")[0] == pytest.approx(

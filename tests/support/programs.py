@@ -82,12 +82,14 @@ class Program:
         if kind == "CMD-SHELL":
             words = ["sh", "-c", words[0].replace("$$", "$")]
         command = self.machine.command(words)
-        checked = subprocess.run(
-            command, env=self.machine.environment(self.service), capture_output=True, timeout=10, check=False
-        )
+        environment = self.machine.environment(self.service)
+        try:
+            checked = subprocess.run(command, env=environment, capture_output=True, timeout=30, check=False)
+        except subprocess.TimeoutExpired:  # as an engine sees it
+            return False
         return checked.returncode == 0
 
-    def wait_until_healthy(self, timeout_s: float = 90) -> None:
+    def wait_until_healthy(self, timeout_s: float = 240) -> None:
         """Until the check succeeds.
 
         Raises:
@@ -98,7 +100,7 @@ class Program:
             ended = self.process is None or self.process.poll() is not None
             if ended or time.monotonic() > deadline:
                 raise AssertionError(f"{self.name} is not healthy; its log:\n{self.log.read_text()[-3_000:]}")
-            time.sleep(0.1)
+            time.sleep(0.5)
 
     def stop(self, timeout_s: float = 40) -> int:
         """As a container is stopped: SIGTERM, and SIGKILL when the time is over. Its exit code."""

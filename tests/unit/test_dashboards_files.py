@@ -18,6 +18,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from clickhouse.fx import DEFAULT_MAX_AGE_DAYS
 from dashboards import alerts, build, lint, measured, statements, variables
+from telemetry.catalogue import all_metrics
 
 ROOT = Path(__file__).parents[2]
 GRAFANA = ROOT / "deploy" / "grafana"
@@ -153,6 +154,14 @@ def test_provisioning_holds_no_secret_and_fits_the_reader() -> None:
     assert provider["disableDeletion"] is True
     assert provider["allowUiUpdates"] is False
     assert provider["folder"] == alerts.FOLDER
+
+
+def test_the_metrics_are_ones_that_our_programs_show() -> None:
+    text = " ".join(expression for measure in measured.MEASURES for expression, _ in measure.queries)
+    names = {name.removesuffix("_bucket") for name in re.findall(r"attribution_\w+", text)}
+
+    assert len(names) >= len(measured.MEASURES)
+    assert names <= all_metrics().keys()
 
 
 def test_prometheus_reads_the_expressions(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_every_symptom_has_a_cause_and_a_way_out() -> None:
 
 def test_every_setting_that_pages_name_exists() -> None:
     """A way out that names a setting which no program reads is none."""
-    deployed = [path for path in (ROOT / "deploy").rglob("*") if path.suffix in {".yaml", ".yml", ".conf", ".env"}]
+    deployed = [*ROOT.glob("docker-compose*.yml"), *(ROOT / "deploy").rglob("*.y*ml")]
     known = "".join(path.read_text("utf-8") for path in [ROOT / ".env.example", *deployed]) + templates()
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         for name in re.findall(r"`((?:ATTRIBUTION|KAFKA|CLICKHOUSE|SCHEMA)_[A-Z_]+[A-Z])\b", path.read_text("utf-8")):

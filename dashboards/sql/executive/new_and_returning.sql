@@ -3,31 +3,30 @@ WITH
     toDate($__fromTime, 'UTC') AS first_day,
     toDate($__toTime, 'UTC') AS last_day
 SELECT
-    toDateTime(day, 'UTC') AS time,
-    countIf(converted_at = first_at) AS "New",
-    countIf(converted_at != first_at) AS "Returning"
+    toDateTime(toDate(at), 'UTC') AS time,
+    countIf(at = first_at) AS "New",
+    countIf(at != first_at) AS "Returning"
 FROM
 (
-    SELECT day, customer_id, converted_at
-    FROM journeys_in(
-        run_id = ${run:sqlstring},
-        start = first_day,
-        end = last_day,
-        conversion_types = if($__conditionalAll(0, $conversion_type), [], [${conversion_type:sqlstring}])
+    SELECT first_at, arrayJoin(recent) AS at
+    FROM
+    (
+        SELECT
+            min(converted_at) AS first_at,
+            groupArrayIf(
+                converted_at,
+                day >= first_day
+                AND $__conditionalAll(hasAny(channels, [${channel:sqlstring}]), $channel)
+                AND $__conditionalAll(hasAny(campaigns, [${campaign:sqlstring}]), $campaign)
+            ) AS recent
+        FROM journeys_in(
+            run_id = ${run:sqlstring},
+            start = toDate(0),
+            end = last_day,
+            conversion_types = if($__conditionalAll(0, $conversion_type), [], [${conversion_type:sqlstring}])
+        )
+        GROUP BY customer_id
     )
-    WHERE $__conditionalAll(hasAny(channels, [${channel:sqlstring}]), $channel)
-      AND $__conditionalAll(hasAny(campaigns, [${campaign:sqlstring}]), $campaign)
-) AS recent
-INNER JOIN
-(
-    SELECT customer_id, min(converted_at) AS first_at
-    FROM journeys_in(
-        run_id = ${run:sqlstring},
-        start = toDate(0),
-        end = last_day,
-        conversion_types = if($__conditionalAll(0, $conversion_type), [], [${conversion_type:sqlstring}])
-    )
-    GROUP BY customer_id
-) AS known USING (customer_id)
+)
 GROUP BY time
 ORDER BY time
