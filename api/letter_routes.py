@@ -35,7 +35,7 @@ LetterPlace: TypeAlias = Annotated[
 
 def build_router() -> APIRouter:
     """The routes of this resource."""
-    router = APIRouter(prefix="/api/v1/data/dead-letters", tags=["data"])
+    router = APIRouter(prefix="/api/v1/data", tags=["data"])
     _add_list(router)
     _add_one(router)
     _add_retry(router)
@@ -44,7 +44,10 @@ def build_router() -> APIRouter:
 
 def _add_list(router: APIRouter) -> None:
     @router.get(
-        "", operation_id="list_dead_letters", summary="Records that were refused", responses=problems(422, 503, 504)
+        "/dead-letters",
+        operation_id="list_dead_letters",
+        summary="Records that were refused",
+        responses=problems(422, 503, 504),
     )
     @requires(Role.VIEWER)
     async def list_dead_letters(
@@ -85,7 +88,10 @@ def _add_list(router: APIRouter) -> None:
 
 def _add_one(router: APIRouter) -> None:
     @router.get(
-        "/{letter}", operation_id="get_dead_letter", summary="One letter whole", responses=problems(404, 422, 503, 504)
+        "/dead-letters/{letter}",
+        operation_id="get_dead_letter",
+        summary="One letter whole",
+        responses=problems(404, 422, 503, 504),
     )
     @requires(Role.VIEWER, Scope.CUSTOMERS)
     async def get_dead_letter(services: Injected, letter: LetterPlace) -> DeadLetterShown:
@@ -98,7 +104,7 @@ def _add_one(router: APIRouter) -> None:
 
 def _add_retry(router: APIRouter) -> None:
     @router.post(
-        "/retry",
+        "/dead-letter-retries",
         operation_id="post_dead_letter_retry",
         summary="Send letters again",
         responses=problems(404, 413, 415, 422, 503, 504),

@@ -73,15 +73,15 @@ def _add_cancel(router: APIRouter) -> None:
 
 
 def _add_drop(router: APIRouter) -> None:
-    @router.delete(
-        "/{run}",
-        operation_id="delete_run",
+    @router.post(
+        "/{run}/drop",
+        operation_id="post_run_drop",
         summary="Remove a run",
         status_code=204,
         responses=problems(404, 409, 422, 503, 504),
     )
     @requires(Role.ADMIN)
-    async def delete_run(services: Injected, run: RunName) -> Response:
+    async def post_run_drop(services: Injected, run: RunName) -> Response:
         """Rows, sums, group, changelog and directories. 409: it is shown, it is `live`, or it is being computed."""
         found = run_report.find(await services.call(services.store.runs), run)
         try:

@@ -30,6 +30,7 @@ AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
 AT_MS = int(AT.timestamp() * 1000)
 TOPIC = "attribution.conversions"
 LETTERS = "/api/v1/data/dead-letters"
+RETRIES = "/api/v1/data/dead-letter-retries"
 GOOD: dict[str, Any] = {"event_id": "o-2", "customer_id": "c-43", "occurred_at": "2026-11-20T09:00:00Z"}
 
 
@@ -213,7 +214,7 @@ async def test_a_letter_is_mended_under_the_checks_of_the_workers_and_sent_again
     async with client_of(world.letters) as client:
 
         async def retry(**asked: Any) -> httpx.Response:
-            return await client.post(f"{LETTERS}/retry", json=asked)
+            return await client.post(RETRIES, json=asked)
 
         for value, field in (
             ({**GOOD, "value": "eleven"}, "value.value"),
@@ -242,7 +243,7 @@ async def test_a_letter_is_mended_under_the_checks_of_the_workers_and_sent_again
             {"letters": ["x"]},
         ]
         for asked in wrong_bodies:
-            assert (await client.post(f"{LETTERS}/retry", json=asked)).status_code == 422
+            assert (await client.post(RETRIES, json=asked)).status_code == 422
         assert (await retry(letters=[place, "0@1"], value="{}")).status_code == 422
         assert (await retry(letters=["0@999999999999"])).status_code == 404
         assert (await retry(letters=["0@999999999999"], value="{}")).status_code == 404

@@ -16,6 +16,7 @@ from api.testing import MemoryOffsets
 from api.testing_letters import MemoryLetters
 
 LETTERS = "/api/v1/data/dead-letters"
+RETRIES = "/api/v1/data/dead-letter-retries"
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 
 
@@ -50,8 +51,8 @@ async def test_values_are_for_those_who_may_see_customers(
             one = await client.get(f"{LETTERS}/0@1")
             assert (found["detail"], one.status_code) == (detail, status)
             assert text in one.text
-            assert (await client.post(f"{LETTERS}/retry", json={"letters": ["0@1"]})).status_code == 403
+            assert (await client.post(RETRIES, json={"letters": ["0@1"]})).status_code == 403
     async with open_client(app, world.key(Role.ADMIN, "acme")) as other:
         (theirs,) = (await other.get(LETTERS)).json()["letters"]
         assert theirs["topic"] == "acme.conversions"
-        assert (await other.post(f"{LETTERS}/retry", json={"letters": ["0@1"]})).json()["total"] == 1
+        assert (await other.post(RETRIES, json={"letters": ["0@1"]})).json()["total"] == 1

@@ -86,7 +86,7 @@ def test_the_endpoints_are_those_promised() -> None:
         ("POST", "/api/v1/runs/{run}/promote"),
         ("POST", "/api/v1/runs"),
         ("POST", "/api/v1/runs/{run}/cancel"),
-        ("DELETE", "/api/v1/runs/{run}"),
+        ("POST", "/api/v1/runs/{run}/drop"),
         ("GET", "/api/v1/runs/difference"),
         ("GET", "/api/v1/analytics/budget"),
         ("GET", "/api/v1/analytics/lift"),
@@ -120,7 +120,7 @@ def test_the_endpoints_are_those_promised() -> None:
         ("POST", "/api/v1/auth/users/{name}"),
         ("GET", "/api/v1/data/dead-letters"),
         ("GET", "/api/v1/data/dead-letters/{letter}"),
-        ("POST", "/api/v1/data/dead-letters/retry"),
+        ("POST", "/api/v1/data/dead-letter-retries"),
     }
 
 

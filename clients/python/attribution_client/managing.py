@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final, Literal
 
-from attribution_client.calls import Call, delete, get, post
+from attribution_client.calls import Call, get, post
 from attribution_client.models import auth
 from attribution_client.models import letters as found
 from attribution_client.models import runs as runs_
@@ -52,7 +52,7 @@ def cancel_run(run: str) -> Call[runs_.RunEntry]:
 
 def drop_run(run: str) -> Call[None]:
     """Remove a run that is not shown, with all its rows."""
-    return delete(f"{_RUNS}/{{run}}", type(None), run=run)
+    return post(f"{_RUNS}/{{run}}/drop", type(None), run=run)
 
 
 def run_difference(
@@ -124,4 +124,4 @@ def retry_dead_letters(
     """
     named = None if letters is None else list(letters)
     content = {"letters": named, "reason": reason, "value": value, "again": again}
-    return post(f"{_LETTERS}/retry", found.RetryOut, content, is_repeatable=True)
+    return post("/api/v1/data/dead-letter-retries", found.RetryOut, content, is_repeatable=True)
