@@ -272,6 +272,7 @@ def test_health_says_what_waits_and_for_whom(visit: Visit, store: MemoryStore) -
     assert list(page.dataframe[0].value["Waits"]) == [5]
     former = store.read
     store.read = [Progress(TOPIC, 0, 40, now(), now() - timedelta(minutes=9))]
+    st.cache_data.clear()  # answers are kept for some seconds
     try:
         st.cache_data.clear()
         assert "no worker has reported for 9 min" in texts(visit.open("Health"))
