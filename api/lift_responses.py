@@ -46,10 +46,10 @@ class LiftTestIn(BaseModel):
     channel: Annotated[str, Field(min_length=1, max_length=256)]
     start_date: _Day
     end_date: _Day = Field(description="Inclusive.")
-    incremental_conversions: Annotated[float, Field(ge=-_MAX, le=_MAX, allow_inf_nan=False)] = Field(
+    incremental_conversions: Annotated[float, Field(ge=-_MAX, le=_MAX, allow_inf_nan=False, strict=True)] = Field(
         description="What the channel caused in these days; may be negative."
     )
-    standard_error: Annotated[float, Field(gt=0, le=_MAX, allow_inf_nan=False)] = Field(
+    standard_error: Annotated[float, Field(gt=0, le=_MAX, allow_inf_nan=False, strict=True)] = Field(
         description="Of the estimate, in conversions."
     )
     note: Annotated[str, Field(max_length=1_000)] = ""

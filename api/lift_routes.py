@@ -60,7 +60,7 @@ def _add_tests(router: APIRouter) -> None:
         operation_id="post_lift_tests",
         summary="Record lift tests",
         status_code=201,
-        responses=problems(415, 422, 503, 504),
+        responses=problems(413, 415, 422, 503, 504),
         dependencies=[Depends(json_only)],
     )
     @requires(Role.ANALYST)

@@ -226,8 +226,8 @@ class ReplayIn(BaseModel):
         Field(pattern=_NAME),
         WithJsonSchema({"type": "string", "pattern": _NAME, "not": {"enum": list(_TAKEN)}}),
     ] = Field(description="Of the new run; the same again goes on with it.")
-    half_life_days: Annotated[float, Field(ge=MIN_DAYS, le=3_650)] | None = None
-    lookback_days: Annotated[float, Field(ge=MIN_DAYS, le=3_650)] | None = None
+    half_life_days: Annotated[float, Field(ge=MIN_DAYS, le=3_650, strict=True)] | None = None
+    lookback_days: Annotated[float, Field(ge=MIN_DAYS, le=3_650, strict=True)] | None = None
     exclude_channels: Annotated[list[_Text], Field(max_length=100)] | None = Field(
         default=None, description="Channels that get nothing; an empty list: none is excluded."
     )

@@ -191,6 +191,7 @@ async def test_over_http_a_what_if_is_begun_watched_cancelled_and_removed() -> N
             {"name": "live"},
             {"name": "a b"},
             {"name": "x", "half_life_days": 0},
+            {"name": "x", "half_life_days": True},
             {"name": "x", "lookback_days": "long"},
             {"name": "x", "models": []},
             {"name": "x", "models": ["last_click"]},

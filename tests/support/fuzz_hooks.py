@@ -30,6 +30,7 @@ BEYOND_SCHEMA = {
     r"expires_at": "must be to come",
     r"value(\..+)?": "of a letter: checked by the rules of the stream, like a row",
     r"body|from|to": "from is before to",
+    r"tests(\.\d+)?": "each test_id once, and the order of its days",
 }
 
 #: To JSON Schema such a body is any text: only its lines say what is wrong.
