@@ -210,7 +210,7 @@ def test_reports_are_those_of_plain_python_while_days_change_and_are_built(world
             world.roller.run_once()
         seen.add(len(world.summed()))
         world.check(step)
-    assert seen >= {1, 2, 3}, "days of both kinds must have been read in one answer"
+    assert len(seen & {1, 2, 3}) > 1, "days of both kinds must have been read in one answer"
     world.roller.drain()
     assert world.summed() == list(range(DAYS))
     world.check()
