@@ -14,7 +14,6 @@ from datetime import date, timedelta
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
-from api.paths_store import QUANTILES
 from attribution.config import DAY_US
 from cli.bench_live import Changes
 from cli.bench_loop import Measured, TimedOutError, measure
@@ -42,7 +41,6 @@ _TOP_PATHS: Final = {
     "has_after": 0,
     "after_conversions": 0,
     "after_id": "",
-    "is_whole": 0,
 }
 
 
@@ -163,10 +161,13 @@ def _queries(world: World, customer: str) -> dict[str, tuple[str, dict[str, Any]
         "query report_credits_touch, 1 day": ("report_credits_touch", {**asked, **span, "days": every[-1:]}),
         "query report_credits_touch, 90 days": ("report_credits_touch", {**asked, **span, "days": every}),
         "query report_spend": ("report_spend", {**money, **span}),
-        "query analytics_top_paths": ("analytics_top_paths", {**paths, **_TOP_PATHS}),
-        "query analytics_top_paths, every path": ("analytics_top_paths", {**paths, **_TOP_PATHS, "is_whole": 1}),
+        "query analytics_top_path_ids": ("analytics_top_path_ids", {**paths, **_TOP_PATHS, "least_grade": 5}),
+        "query analytics_top_path_ids, rare ones": (
+            "analytics_top_path_ids",
+            {**paths, **_TOP_PATHS, "least_grade": 0},
+        ),
         "query analytics_path_length": ("analytics_path_length", {**paths, "longest": 12}),
-        "query analytics_time_lag": ("analytics_time_lag", {**paths, "quantiles": list(QUANTILES)}),
+        "query analytics_time_lag": ("analytics_time_lag", paths),
         "query analytics_assists": ("analytics_assists", paths),
         "query results_page": ("results_page", {**page, "model": "", "after_model": "", "limit": 100}),
         "query journey_page": ("journey_page", {**page, "after_rank": 0, "limit": 100}),
