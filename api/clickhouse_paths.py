@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 _NOTHING: Final = Part(0, 0)
 #: Paths that were rarer on a day than two to the power of this are left out at first; see ``analytics_top_path_ids``.
-_GRADES: Final = (4, 2, 0)
+_GRADES: Final = (5, 2, 0)
 #: Days that are built while they are read are read again, so often at most.
 _MOST_READS: Final = 3
 
@@ -103,10 +103,13 @@ class ClickHousePaths:
         needed = [path_quantiles.places(+of_side, QUANTILES) for of_side in counts]
         if not needed[0]:
             return TimeLags(*_currencies(rows), pairs, None, None)
+        left_out, converted = _currencies(rows)
         first, last = (sorted(set(of_side.values())) for of_side in needed)
         times = {
             (row["since"], row["bucket"], row["rank"]): row["seconds"]
-            for row in self._run("analytics_lag_times", **bound, first=first, last=last)
+            for row in self._run(
+                "analytics_lag_times", **bound, first=first, last=last, has_left_out=int(bool(left_out))
+            )
         }
         quantiles = [
             path_quantiles.between(
@@ -117,7 +120,7 @@ class ClickHousePaths:
             )
             for since, of_side, places in zip((1, 2), counts, needed, strict=True)
         ]
-        return TimeLags(*_currencies(rows), pairs, *quantiles)
+        return TimeLags(left_out, converted, pairs, *quantiles)
 
     def assists(self, asked: PathsAsked) -> Assists:
         """What part channels have in conversions."""

@@ -1,7 +1,8 @@
 """Reports over the paths of conversions: which, how long, how late, and by what parts of channels.
 
-They read the attributions of the run and not its daily sums, so their answers are not kept: a state of the sums says
-nothing of rows that were written since. They are read after ``meta``, so they are never older than it says.
+Days that still change are read from the attributions of the run, so answers are not kept: a state of the sums says
+nothing of rows that were written since. They are read after ``meta``, so they are never older than it says; who asks
+the same at once shares an answer.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from api.periods import ConversionType, Currency, End, Start, period
 from api.services import Injected, Services
 from api.tables import table, table_responses
 
-#: The rows of all these days are read for each answer.
+#: Days without current sums are read row by row for each answer.
 MAX_DAYS: Final = 100
 _LARGEST: Final = 2**63 - 1
 
@@ -119,7 +120,7 @@ def _add_top_paths(router: APIRouter) -> None:
         asked = await _ask(services, start_date, end_date, currency, conversion_type)
         # one more than is shown tells whether there is a next page
         wanted = PathsShown(channel or "", by == "campaign", collapse == "consecutive", after, limit + 1)
-        found = await services.call(services.store.top_paths, asked.question, wanted)
+        found = await services.shared(services.store.top_paths, asked.question, wanted)
         page, meta = paths_report.paths(found)[:limit], asked.shown(services)
         last = found.paths[limit - 1] if len(found.paths) > limit else None
         answer = TopPathsReport(
@@ -169,7 +170,7 @@ def _add_path_length(router: APIRouter) -> None:
     ) -> Response:
         """A row for each number of eligible touches, from 0; a period of at most 100 days."""
         asked = await _ask(services, start_date, end_date, currency, conversion_type)
-        found = await services.call(services.store.path_lengths, asked.question, longest)
+        found = await services.shared(services.store.path_lengths, asked.question, longest)
         rows, meta = paths_report.lengths(found, longest), asked.shown(services)
         answer = PathLengthReport(
             start_date=asked.question.start,
@@ -206,7 +207,7 @@ def _add_time_lag(router: APIRouter) -> None:
         Only eligible touches count, so no time is longer than the lookback window.
         """
         asked = await _ask(services, start_date, end_date, currency, conversion_type)
-        found = await services.call(services.store.time_lags, asked.question)
+        found = await services.shared(services.store.time_lags, asked.question)
         buckets, meta = paths_report.lags(found), asked.shown(services)
         answer = TimeLagReport(
             start_date=asked.question.start,
@@ -246,7 +247,7 @@ def _add_assists(router: APIRouter) -> None:
     ) -> Response:
         """Most assisted conversions first; a period of at most 100 days. Each conversion counts whole for each role."""
         asked = await _ask(services, start_date, end_date, currency, conversion_type)
-        found = await services.call(services.store.assists, asked.question)
+        found = await services.shared(services.store.assists, asked.question)
         rows, meta = paths_report.assists(found), asked.shown(services)
         answer = AssistsReport(
             start_date=asked.question.start,

@@ -2,7 +2,7 @@
 
 ``Joined``: a question runs once at a time; who comes while it runs waits for the next turn, which begins after they
 came, and shares it with all who came meanwhile. So an answer is never older than the request, and however many ask,
-one question is under way.
+one question is under way. ``JoinedByKey`` holds one of these for each question.
 
 ``Kept``: answers by the state of all that they stand on. The state is asked for each request; an answer that was read
 under the same state is given again. Under another state it is read again, from what is kept: an answer that consists
@@ -45,6 +45,32 @@ class Joined(Generic[T]):
             await asyncio.wait([before])
         self._running, self._waiting = self._waiting, None
         return await self._ask()
+
+
+class JoinedByKey:
+    """``Joined`` for any number of questions; one that nobody waits for is forgotten."""
+
+    def __init__(self) -> None:
+        self._asked: dict[Hashable, tuple[Joined[Any], int]] = {}
+
+    async def get(self, key: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
+        """The answer of a turn of this question that begins now or later.
+
+        Args:
+            key: which question.
+            ask: asks it; of those who share a question, one is used.
+        """
+        joined, waiting = self._asked.get(key, (Joined(ask), 0))
+        self._asked[key] = joined, waiting + 1
+        try:
+            found: T = await joined()
+        finally:
+            _, waiting = self._asked[key]
+            if waiting == 1:
+                del self._asked[key]
+            else:
+                self._asked[key] = joined, waiting - 1
+        return found
 
 
 class _Answer(NamedTuple):

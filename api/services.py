@@ -22,7 +22,7 @@ from api.live_hub import LiveHub
 from api.live_store import Inserted, LiveRow, Position
 from api.offsets import OffsetReader
 from api.producer import EventProducer, OutRecord
-from api.reads import Joined, Kept
+from api.reads import Joined, JoinedByKey, Kept
 from api.registry import Registry
 from api.registry_log import KafkaSchemaLog, SchemaLog
 from api.replay_store import Replays
@@ -97,6 +97,7 @@ class Services:
             kept=settings.stream_kept,
             monotonic=monotonic,
         )
+        self._shared = JoinedByKey()
         self._kept = Kept(keep_s=settings.report_keep_s, monotonic=monotonic)
 
     async def meta(self) -> Meta:
@@ -108,6 +109,14 @@ class Services:
         return await anyio.to_thread.run_sync(
             partial(function, *args, **kwargs), limiter=self._threads, abandon_on_cancel=True
         )
+
+    async def shared(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Like ``call``, one for all who ask the same at once; the answer is read after the call began.
+
+        ``read`` is a method of the store, its arguments are hashable.
+        """
+        key = (read.__qualname__, args, tuple(sorted(kwargs.items())))
+        return await self._shared.get(key, lambda: self.call(read, *args, **kwargs))
 
     async def intake(self, function: Callable[[], T]) -> T:
         """Run a blocking part of an intake in a thread, at most ``settings.intake_threads`` at once."""

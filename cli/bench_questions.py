@@ -161,8 +161,8 @@ def _queries(world: World, customer: str) -> dict[str, tuple[str, dict[str, Any]
         "query report_credits_touch, 1 day": ("report_credits_touch", {**asked, **span, "days": every[-1:]}),
         "query report_credits_touch, 90 days": ("report_credits_touch", {**asked, **span, "days": every}),
         "query report_spend": ("report_spend", {**money, **span}),
-        "query analytics_top_path_ids": ("analytics_top_path_ids", {**paths, **_TOP_PATHS, "least_grade": 3}),
-        "query analytics_top_path_ids, every path": (
+        "query analytics_top_path_ids": ("analytics_top_path_ids", {**paths, **_TOP_PATHS, "least_grade": 5}),
+        "query analytics_top_path_ids, rare ones": (
             "analytics_top_path_ids",
             {**paths, **_TOP_PATHS, "least_grade": 0},
         ),

@@ -26,7 +26,16 @@ if TYPE_CHECKING:
 _TIMEOUT_S: Final = 24 * 3600
 #: Tables that say how far programs are. A database with rows in no other one holds nothing that could be lost.
 BOOKKEEPING: Final = frozenset(
-    {"active_run", "dirty_days", "rollup_pass", "rollup_state", "runs", "schema_migrations", "worker_progress"}
+    {
+        "active_run",
+        "dirty_days",
+        "path_state",
+        "rollup_pass",
+        "rollup_state",
+        "runs",
+        "schema_migrations",
+        "worker_progress",
+    }
 )
 
 

@@ -8,6 +8,7 @@
 -- currency          the reporting currency
 -- conversion_type   '' for all types
 -- fx_max_age_days   oldest rate that still counts
+-- has_left_out      0: there are none without a rate, as analytics_time_lag has told
 -- first, last       (bucket, rank in it from 0) of the times since the first and since the last touch
 WITH
     rates AS
@@ -63,7 +64,8 @@ FROM
                   OR (lag.1 = 2 AND lag.2 IN (SELECT arrayJoin({last:Array(Tuple(UInt8, UInt64))}).1))
               )
         )
-        WHERE own = {currency:String}
+        WHERE {has_left_out:UInt8} = 0
+           OR own = {currency:String}
            OR (day, own) IN
               (
                   SELECT day, currency FROM rates

@@ -23,9 +23,9 @@ def ui(stack_directory: Path) -> Iterator[UiStack]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium; until its end no other event loop can run in this thread, so no longer than its file."""
     with chromium() as found:
         yield found
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.app import create_app
-from api.reads import _KEPT_ANSWERS, Joined, Kept
+from api.reads import _KEPT_ANSWERS, Joined, JoinedByKey, Kept
 from api.settings import ApiSettings
 from api.store import Meta, Page, Standing, State, Unavailable
 from api.testing import MemoryOffsets, MemoryStore
@@ -64,6 +64,33 @@ async def test_an_answer_is_never_older_than_its_question_and_one_turn_runs_at_a
         await ticks(pause)
     assert all(await asyncio.gather(*callers))
     assert turns <= len(pauses)
+
+
+async def test_questions_of_other_keys_do_not_wait_and_those_of_one_share_turns() -> None:
+    gate, turns, shared = asyncio.Event(), Counter[str](), JoinedByKey()
+
+    async def ask(key: str) -> str:
+        turns[key] += 1
+        if key == "slow":
+            await gate.wait()
+        if key == "wrong":
+            raise ValueError(key)
+        return f"{key} {turns[key]}"
+
+    def caller(key: str) -> asyncio.Task[str]:
+        return asyncio.create_task(shared.get(key, lambda: ask(key)))
+
+    first = caller("slow")
+    await ticks(5)
+    later = [caller("slow") for _ in range(3)]
+    assert await caller("quick") == "quick 1"
+    gave_up = later.pop()
+    gave_up.cancel()
+    gate.set()
+    assert [await task for task in (first, *later)] == ["slow 1", "slow 2", "slow 2"]
+    with pytest.raises(ValueError, match="wrong"):
+        await caller("wrong")
+    assert shared._asked == {}, "what nobody waits for is forgotten"
 
 
 async def test_who_comes_while_a_turn_runs_shares_the_next_one() -> None:
