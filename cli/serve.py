@@ -115,8 +115,10 @@ def _with_ui(application: Api, settings: ApiSettings) -> Api | Beside:
     if not ui.is_installed():
         typer.echo(ui.MISSING, err=True)
         return application
+    from ui.log_lines import through_root
     from ui.serving import Ui
 
+    through_root()
     host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound
     os.environ.setdefault("ATTRIBUTION_UI_API_URL", f"http://{host}:{settings.port}")
     return ui.Beside(application, Ui(settings.allowed_hosts))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from cli.observed import observed
+
 if TYPE_CHECKING:
     from ui.serving import Ui
 
@@ -32,11 +34,14 @@ def register(app: typer.Typer) -> None:
         if not is_installed():
             typer.echo(MISSING, err=True)
             raise typer.Exit(1)
+        from ui.log_lines import through_root
         from ui.serving import Ui
 
+        observed("ui")
+        through_root()
         if url:
             os.environ["ATTRIBUTION_UI_API_URL"] = url
-        uvicorn.run(Ui(), host=host, port=port, access_log=False, server_header=False, log_level="warning")
+        uvicorn.run(Ui(), host=host, port=port, access_log=False, server_header=False, log_config=None)
 
 
 def is_installed() -> bool:

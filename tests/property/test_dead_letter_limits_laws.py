@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from embedded.supervisor import STAYS_STOPPED
 from schemas.records import Rejected
 from stream_app.dead_letter_limits import BUCKETS, Counts, LimitGuard, Limits, TooManyInvalidError
-from stream_app.exits import LIMIT_STOP
+from stream_app.exits import LIMIT_STOP, NEWER_STATE
 
 FIRST = TP("t", 0)
 
@@ -119,5 +119,5 @@ def test_partitions_are_counted_apart_and_the_message_has_the_way_out_and_no_cus
     assert "secret-customer" not in text
 
 
-def test_the_supervisor_knows_the_exit_code() -> None:
-    assert frozenset({LIMIT_STOP}) == STAYS_STOPPED
+def test_the_supervisor_knows_the_exit_codes_that_a_restart_cannot_mend() -> None:
+    assert frozenset({LIMIT_STOP, NEWER_STATE}) == STAYS_STOPPED

@@ -1,7 +1,7 @@
 """Generated requests against the served API on the real engine and broker: no check of schemathesis finds anything.
 
-``FUZZ_REQUESTS`` (``make fuzz``) asks for so many requests and more; without it a short run is made. Routes are those
-of the description, so a new one is fuzzed without a change here.
+``FUZZ_REQUESTS`` (``make fuzz``) asks for so many requests and more, others each time; without it a short run is made,
+always of the same seed. Routes are those of the description, so a new one is fuzzed without a change here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def api(kafka_bootstrap: str, clickhouse_url: str, clickhouse_database: str, tmp
 
 def test_nothing_is_found(api: Served, tmp_path: Path) -> None:
     """With the key of an administrator, who may do all, and of a viewer, who is refused much."""
-    seed = random.randrange(2**31)
+    seed = random.randrange(2**31) if WANTED else 1
     if WANTED:
         rounds = [(role, 40, ALL, seed + i) for i in range(1_000) for role in ("admin", "viewer")]
     else:

@@ -197,8 +197,8 @@ def read_back(table: Table, written: pa.Table) -> list[dict[str, Any]]:
 
 
 def event_row_by_row(table: Table, event: msgspec.Struct) -> dict[str, Any]:
-    row: dict[str, Any] = {}
-    for column in table.columns:
+    row: dict[str, Any] = {column.name: "" for column in table.columns if column.beside}
+    for column in (column for column in table.columns if not column.beside):
         if column.name == "version":
             row["version"] = event.received_at_us // 1000 * 2**20 + event.offset % 2**20  # type: ignore[attr-defined]  # spend only
         elif column.name == "spend_date":
