@@ -10,6 +10,8 @@ import logging
 from streamlit import logger as streamlit_logger
 
 _HANDLER = "streamlit_console_handler"
+#: A line per request, addresses with customers in them included: the API counts requests and logs none.
+_ACCESS = "uvicorn.access"
 
 
 def through_root() -> None:
@@ -21,4 +23,4 @@ def through_root() -> None:
 def _to_root(logger: logging.Logger) -> None:
     if (own := logger.__dict__.pop(_HANDLER, None)) is not None:
         logger.removeHandler(own)
-    logger.propagate = True
+    logger.propagate = logger.name != _ACCESS

@@ -49,7 +49,7 @@ class Ui:
 
     def __init__(self, hosts: tuple[str, ...] = ()) -> None:
         self._hosts = frozenset(host.lower() for host in hosts)
-        script = Path(__file__).with_name("main.py")
+        script = Path(__file__).with_name("entry") / "main.py"
         self._streamlit = st.App(script)
         self._door = Router([Route("/signin", signin.form), Route("/signin", signin.submit, methods=["POST"])])
 

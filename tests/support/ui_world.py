@@ -36,7 +36,7 @@ from stream_app.grouping import to_conversion_event, to_touch
 from ui import session
 from ui.pages import PAGES
 
-MAIN = Path(session.__file__).with_name("main.py")
+MAIN = Path(session.__file__).with_name("entry") / "main.py"
 MODELS = ("first_touch", "last_touch", "linear", "time_decay", "u_shaped")
 DAYS = 20
 _SETTINGS = ApiSettings(insecure_dev=True, allowed_hosts=("test",))

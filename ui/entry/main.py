@@ -1,16 +1,23 @@
-"""The script that Streamlit runs for every visit: who is it, which page, which filters."""
+"""The script that Streamlit runs for every visit: who is it, which page, which filters.
+
+It has a folder of its own: beside one named ``pages`` Streamlit would take those modules for the pages of the first
+visit after a start, and tell the visitor that the page was not found.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 import streamlit as st
 
 from ui import filters, links, session
 from ui.pages import PAGES, Page
 from ui.parts.failures import in_words
+
+_UI: Final = Path(__file__).parents[1]
 
 
 def _shown(page: Page) -> Callable[[], None]:
@@ -25,8 +32,8 @@ def _shown(page: Page) -> Callable[[], None]:
 
 def main() -> None:
     """One run of the script."""
-    st.set_page_config(page_title="Attribution", page_icon=str(Path(__file__).with_name("icon.svg")), layout="wide")
-    st.html(Path(__file__).with_name("style.css"))
+    st.set_page_config(page_title="Attribution", page_icon=str(_UI / "icon.svg"), layout="wide")
+    st.html(_UI / "style.css")
     who = session.signed_in()
     entries: dict[str, st.Page] = {}
     for page in PAGES:
