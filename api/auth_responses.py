@@ -11,6 +11,7 @@ from accounts.keys import Key
 from accounts.principal import Principal
 from accounts.roles import Role, Scope
 from accounts.users import User
+from api.parameters import Moment
 
 
 class LoginIn(BaseModel):
@@ -93,7 +94,7 @@ class KeyIn(BaseModel):
     role: Role
     label: Annotated[str, Field(max_length=128)] = ""
     scopes: Annotated[list[Scope] | None, Field(description="Fewer than the role's; all of them.")] = None
-    expires_at: Annotated[datetime | None, Field(description="Never, when left out.")] = None
+    expires_at: Annotated[Moment | None, Field(description="Never, when left out.")] = None
 
 
 class KeyOut(BaseModel):

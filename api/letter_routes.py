@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import partial
 from typing import Annotated, Final, TypeAlias
 
@@ -18,7 +18,7 @@ from api.errors import Problem
 from api.intake import take
 from api.letter_responses import LETTER, DeadLetterPage, DeadLetterShown, RetryIn, RetryOut
 from api.letter_store import Place, Retried
-from api.parameters import Cursor, json_only, problems
+from api.parameters import Cursor, Moment, json_only, problems
 from api.responses import FieldError
 from api.services import Injected, Services
 from schemas.codec import EventKind
@@ -56,7 +56,7 @@ def _add_list(router: APIRouter) -> None:
         reason: Annotated[Reason | None, Query(description="Only this reason (docs/wire.md).")] = None,
         topic: Annotated[str, Query(max_length=256, description="Only those meant for this topic.")] = "",
         since: Annotated[
-            datetime | None, Query(description="Only what failed since then; UTC if it names no zone.")
+            Moment | None, Query(description="Only what failed since then; UTC if it names no zone.")
         ] = None,
         retried: Annotated[
             bool | None, Query(description="Only those that were sent again, or only the others.")

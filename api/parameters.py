@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import Annotated, Any, Final, TypeAlias
 
 from fastapi import Path, Query, Request
-from pydantic import Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from api.errors import MEDIA_TYPE, Problem, invalid
 from attribution.errors import UnknownModelError
@@ -18,6 +20,16 @@ ModelName: TypeAlias = Annotated[
     | None,
     Query(description="A model id or alias.", examples=["linear"]),
 ]
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:")
+
+
+def _with_date_and_time(value: object) -> object:
+    if isinstance(value, datetime) or (isinstance(value, str) and _MOMENT.match(value)):
+        return value
+    raise ValueError("give a date and time such as 2026-11-24T08:00:00Z")  # a number would be taken for seconds
+
+
+Moment: TypeAlias = Annotated[datetime, BeforeValidator(_with_date_and_time)]
 Cursor: TypeAlias = Annotated[str | None, Query(max_length=2_000, description="`next_cursor` of the page before.")]
 
 

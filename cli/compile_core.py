@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -54,6 +55,9 @@ def build() -> tuple[Path, bool]:
 
 def _compiled(work: Path) -> Path:
     """A folder under ``work`` with one extension module per source, named by its module."""
+    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
+    if shutil.which(compiler) is None:  # else that would come out after half a minute of type checking
+        raise CannotCompileError(f"{compiler}: not found; install a C compiler, or name yours in CC")
     shutil.copytree(PACKAGE, work / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
     sources = [f"{name.replace('.', '/')}.py" for name in MODULES]
     environment = {**os.environ, "MYPYC_OPT_LEVEL": "3", "MYPYC_DEBUG_LEVEL": "0", "PYTHONPATH": ""}

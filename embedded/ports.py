@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import sys
 
 import psutil
 
 LOOPBACK = "127.0.0.1"
+
+#: Ports that this process has chosen, each with what tells other stacks so; until it ends.
+_promised: dict[int, socket.socket] = {}
 
 
 class PortTakenError(RuntimeError):
@@ -29,6 +33,23 @@ def is_free(port: int) -> bool:
             probe.bind((LOOPBACK, port))
         except OSError:
             return False
+    return True
+
+
+def _promise(port: int) -> bool:
+    """Whether no stack that is just starting has chosen the port: seconds go by until somebody listens on it.
+
+    A name in Linux' abstract sockets belongs to one process and goes with it; elsewhere nothing is promised.
+    """
+    if sys.platform != "linux" or port in _promised:
+        return True
+    mark = socket.socket(socket.AF_UNIX)
+    try:
+        mark.bind(f"\0attribution-port-{port}")
+    except OSError:
+        mark.close()
+        return False
+    _promised[port] = mark
     return True
 
 
@@ -62,12 +83,12 @@ def choose(wanted: int, *, explicit: bool, what: str, taken: frozenset[int] = fr
     """
     if wanted == 0:
         return free_port(), ""
-    if wanted not in taken and is_free(wanted):
+    if wanted not in taken and is_free(wanted) and (explicit or _promise(wanted)):
         return wanted, ""
     who = "another part of this stack" if wanted in taken else occupant(wanted)
     if explicit:
         raise PortTakenError(f"{what}: port {wanted} is used by {who}; stop it or name another port")
     for port in range(wanted + 1, min(wanted + 200, 65_536)):
-        if port not in taken and is_free(port):
+        if port not in taken and is_free(port) and _promise(port):
             return port, f"{what}: port {wanted} is used by {who}, using {port}"
     return free_port(), f"{what}: port {wanted} is used by {who}"

@@ -204,9 +204,9 @@ async def test_the_list_as_pages_and_by_what_is_asked(world: World) -> None:
         assert (one["value"], one["value_encoding"], one["key"]) == ("fffe", "hex", None)
         statuses = [
             (await client.get(f"{LETTERS}{tail}")).status_code
-            for tail in ("?reason=to_late", "?limit=0", "?cursor=x", "/x", "/0@999999999999")
+            for tail in ("?reason=to_late", "?limit=0", "?cursor=x", "?since=0.5", "/x", "/0@999999999999")
         ]
-        assert statuses == [422, 422, 422, 422, 404]
+        assert statuses == [422, 422, 422, 422, 422, 404]
 
 
 async def test_a_letter_is_mended_under_the_checks_of_the_workers_and_sent_again(world: World) -> None:

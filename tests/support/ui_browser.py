@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as TooLate
 
 from attribution_client import AttributionError, Client
 
@@ -196,8 +197,13 @@ class Visitor:
 
     def pick(self, label: str, choice: str) -> Visitor:
         """Choose something else there."""
+        option = self.page.get_by_role("option", name=choice, exact=True)
         self.box(label).get_by_role("combobox").click()
-        self.page.get_by_role("option", name=choice, exact=True).click()
+        try:
+            option.click(timeout=10_000)
+        except TooLate:  # a run of the script that ended late has closed the list
+            self.box(label).get_by_role("combobox").click()
+            option.click()
         return self.settled()
 
     def settled(self) -> Visitor:
