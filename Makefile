@@ -50,7 +50,7 @@ down: ## stop the stack that `make up` started, from another terminal
 
 .PHONY: test
 test: setup ## every test, on a real broker and the real engine
-	ATTRIBUTION_REQUIRE_STACK=1 $(BIN)/pytest tests -m "not faults" -n 3 --dist loadfile
+	ATTRIBUTION_REQUIRE_STACK=1 $(BIN)/pytest tests -m "not faults" -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test-fast
 test-fast: setup ## tests that need neither broker nor engine

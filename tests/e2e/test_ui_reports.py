@@ -52,6 +52,8 @@ def test_finding_the_best_channel(window: Window, ui: UiStack) -> None:
     best = max(rows, key=lambda row: row.conversion_day.roas or 0)
     said = f"{best.channel} returned most per unit of spend: ROAS {ratio(best.conversion_day.roas)}"
     assert said in visitor.text()
+    visitor.page.get_by_text("How was this computed?").click()
+    expect(visitor.page.get_by_text("GET /api/v1/analytics/roi?start_date=")).to_be_visible()
 
 
 def test_explaining_a_conversion_from_its_customer(window: Window) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import streamlit as st
 from plotly.graph_objects import Bar, Figure
@@ -54,10 +54,11 @@ def show(asked: Filters) -> None:
 
 
 def _asked(asked: Filters) -> tuple[ChannelReport, ChannelReport, Timeseries]:
-    report, former, series = ask_all(
+    report, former, series, _ = ask_all(
         ("channel_performance", asked.report()),
         ("channel_performance", asked.before.report()),
         ("timeseries", asked.report() | {"interval": _interval(asked)}),
+        ("channel_performance", _of_today(asked)),  # the tick finds the answer there
     )
     return report, former, series
 
@@ -107,9 +108,8 @@ def _attributed(report: ChannelReport) -> int:
 @st.fragment(run_every=_TICK_S)
 def _now(asked: Filters) -> None:
     """Today so far; runs by itself every few seconds."""
-    day = replace(asked, start=today(), end=today())
     with in_words():
-        report: ChannelReport = ask("channel_performance", **day.report())
+        report: ChannelReport = ask("channel_performance", **_of_today(asked))
         seen = st.session_state.setdefault("seen_today", report.totals.conversions)
         more = report.totals.conversions - seen
         news = f", {count(more)} since you opened this page" if more > 0 else ""
@@ -117,6 +117,10 @@ def _now(asked: Filters) -> None:
             f":material/bolt: **Today so far:** {count(report.totals.conversions)} conversions, "
             f"{money(report.totals.revenue_micros, report.meta.currency)}{news}."
         )
+
+
+def _of_today(asked: Filters) -> dict[str, Any]:
+    return replace(asked, start=today(), end=today()).report()
 
 
 def _interval(asked: Filters) -> str:

@@ -20,7 +20,10 @@ def how(formula: str, call: str, asked: Mapping[str, Any], query: str) -> None:
         asked: its parameters.
         query: a file of ``ui/sql``, without its end.
     """
-    with st.expander("How was this computed?", icon=":material/calculate:"):
+    part = st.expander("How was this computed?", icon=":material/calculate:", key=f"how-{query}", on_change="rerun")
+    if not part.open:  # the browser side of st.code takes half a second to load
+        return
+    with part:
         st.markdown(formula)
         st.markdown("The call of the API, with an API key in the header `X-API-Key`:")
         st.code(address(call, asked), language=None, wrap_lines=True)
