@@ -180,12 +180,13 @@ def change(window: Window, label: str, choice: str) -> float:
     """From the click on the choice until the page is drawn anew."""
     box = window.get_by_test_id("stSelectbox").filter(has=window.get_by_text(label, exact=True)).get_by_role("combobox")
     option = window.get_by_role("option", name=choice, exact=True)
-    box.click()
-    try:
-        option.click(timeout=3_000)
-    except TooLate:  # a page that looks for news by itself has closed the list
+    for _ in range(5):
         box.click()
-        option.click()
+        try:
+            option.click(timeout=3_000)
+            break
+        except TooLate:  # a page that looks for news by itself has closed the list
+            window.keyboard.press("Escape")
     deadline = time.monotonic() + 60
     while not window.evaluate(DRAWN):  # the policy of the page lets no script wait for it
         if time.monotonic() > deadline:
