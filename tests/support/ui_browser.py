@@ -36,6 +36,11 @@ _FLAGS = (
 )
 _EVENTS = 4_000
 _IDLE = "[data-testid='stApp'][data-test-script-state='notRunning']"
+_COUNT_RUNS = """() => {
+  window.runs = 0;
+  new MutationObserver(() => { window.runs += 1; }).observe(
+    document.querySelector('[data-testid=stApp]'), {attributes: true, attributeFilter: ['data-test-script-state']});
+}"""
 #: A customer whom the pages can name, and her order.
 CUSTOMER, CONVERSION = "ada", "purchase:o-ada-1"
 
@@ -196,7 +201,8 @@ class Visitor:
         return self.page.get_by_test_id("stSelectbox").filter(has=self.page.get_by_text(label, exact=True))
 
     def pick(self, label: str, choice: str) -> Visitor:
-        """Choose something else there."""
+        """Choose something else there; until the script has run for it."""
+        self.page.evaluate(_COUNT_RUNS)
         option = self.page.get_by_role("option", name=choice, exact=True)
         self.box(label).get_by_role("combobox").click()
         try:
@@ -204,6 +210,10 @@ class Visitor:
         except TooLate:  # a run of the script that ended late has closed the list
             self.box(label).get_by_role("combobox").click()
             option.click()
+        deadline = time.monotonic() + 30
+        while not self.page.evaluate("runs"):
+            assert time.monotonic() < deadline, f"nothing ran after {label} became {choice}"
+            self.page.wait_for_timeout(50)
         return self.settled()
 
     def settled(self) -> Visitor:
