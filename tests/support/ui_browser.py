@@ -201,7 +201,7 @@ class Visitor:
         return self.page.get_by_test_id("stSelectbox").filter(has=self.page.get_by_text(label, exact=True))
 
     def pick(self, label: str, choice: str) -> Visitor:
-        """Choose something else there; until the script has run for it."""
+        """Choose something there; until the script has run for it, which it does not for what was chosen already."""
         self.page.evaluate(_COUNT_RUNS)
         option = self.page.get_by_role("option", name=choice, exact=True)
         self.box(label).get_by_role("combobox").click()
@@ -210,9 +210,8 @@ class Visitor:
         except TooLate:  # a run of the script that ended late has closed the list
             self.box(label).get_by_role("combobox").click()
             option.click()
-        deadline = time.monotonic() + 30
-        while not self.page.evaluate("runs"):
-            assert time.monotonic() < deadline, f"nothing ran after {label} became {choice}"
+        deadline = time.monotonic() + 5
+        while not self.page.evaluate("runs") and time.monotonic() < deadline:
             self.page.wait_for_timeout(50)
         return self.settled()
 
