@@ -211,12 +211,14 @@ def _difference(found: RunDifference, active: RunEntry, run: RunEntry, currency:
             help="The part of the revenue that the two give to different channels.",
             border=True,
         )
-        for label, row in ((f"Gains most: {up.channel}", up), (f"Loses most: {down.channel}", down)):
+        most = "Gains most" if up.value_b > up.value_a else "Loses least"
+        least = "Loses most" if down.value_b < down.value_a else "Gains least"
+        for words, row in ((most, up), (least, down)):
             if row.value_a == row.value_b:
                 continue
             share = share_of_change(row.value_b, row.value_a)
             st.metric(
-                label,
+                f"{words}: {row.channel}",
                 money(row.value_b - row.value_a, currency),
                 None if share is None else f"{share:+.1%}",
                 border=True,
