@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import streamlit as st
 
+from ui import links
 from ui.asking import ask as ask_api
 from ui.asking import ask_steady
 from ui.wording import model_name
@@ -30,6 +31,8 @@ TYPES: Final = ("", "purchase", "lead_created", "opportunity_created", "closed_w
 _WIDTH: Final = 156
 _USUAL_PERIOD: Final = "30d"
 _USUAL_MODEL: Final = "linear"
+_SAID: Final = "filters as the address says them"
+_PAGE: Final = "page of the filters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +69,35 @@ class Filters:
         return f"{self.start:%d %b %Y}" if self.start == self.end else f"{self.start:%d %b} to {self.end:%d %b %Y}"
 
 
-def ask(names: tuple[str, ...]) -> Filters:
-    """Draw these filters, in one line where there is room, and read them."""
+def ask(names: tuple[str, ...], page: str = "") -> Filters:
+    """Draw these filters, in one line where there is room, and read them; ``page``: the path where they stand."""
     start, end = days_of(_USUAL_PERIOD, today())
     found = Filters(start, end)
+    _carry_over(names, page)
     if not names:
         return found
     with st.container(horizontal=True, key="filters"):
         for name in names:
             found = _DRAW[name](found)
     return found
+
+
+def _carry_over(names: tuple[str, ...], page: str) -> None:
+    """Go on with what was chosen on the page before: by itself a page forgets what came from an address."""
+    said = st.session_state.setdefault(_SAID, {})
+    before = st.session_state.get(_PAGE, page)
+    st.session_state[_PAGE] = page
+    missing = {name: said[name] for name in names if name in said and name not in st.query_params}
+    if before != page and missing:
+        links.go(page, **missing)
+
+
+def _remember(name: str, choice: str) -> None:
+    """As the address says it; empty for the usual, which it leaves out."""
+    said = st.session_state[_SAID]
+    said.pop(name, None)
+    if choice:
+        said[name] = choice
 
 
 def today() -> date:
@@ -106,6 +128,8 @@ def _period(found: Filters) -> Filters:
         bind="query-params",
         width=_WIDTH,
     )
+    usual = chosen in {"custom", _USUAL_PERIOD}  # days of one's own stay with their page
+    _remember("period", "" if usual else PERIODS[chosen])
     if chosen != "custom":
         start, end = days_of(chosen, today())
         return replace(found, start=start, end=end)
@@ -128,6 +152,7 @@ def _model(found: Filters) -> Filters:
         bind="query-params",
         width=_WIDTH,
     )
+    _remember("model", "" if chosen == _USUAL_MODEL else model_name(chosen))
     return replace(found, model=chosen)
 
 
@@ -142,6 +167,7 @@ def _currency(found: Filters) -> Filters:
         help="Amounts are converted at the rate of their day. Type any ISO code; rates: `attribution fx list`.",
         width=_WIDTH,
     )
+    _remember("currency", chosen)
     return replace(found, currency=chosen.strip().upper() or None)
 
 
@@ -156,6 +182,7 @@ def _type(found: Filters) -> Filters:
         help="One type of conversion; type the name of any other.",
         width=_WIDTH,
     )
+    _remember("type", chosen)
     return replace(found, conversion_type=chosen.strip() or None)
 
 

@@ -21,3 +21,10 @@ def to(path: str, label: str, *, icon: str | None = None, **query: str) -> None:
         st.markdown(label)
     else:
         st.page_link(entry, label=label, icon=icon, query_params=query)
+
+
+def go(path: str, **query: str) -> None:
+    """Show that page with these parameters in its address, besides those that it has; the run ends here."""
+    entry = st.session_state.get(_ENTRIES, {}).get(path)
+    if entry is not None:
+        st.switch_page(entry, query_params={**st.query_params.to_dict(), **query})

@@ -51,23 +51,24 @@ def test_finding_the_best_channel(window: Window, ui: UiStack) -> None:
         rows = [row for row in client.roi(attribution_model="linear").channels if row.conversion_day.roas is not None]
     best = max(rows, key=lambda row: row.conversion_day.roas or 0)
     said = f"{best.channel} returned most per unit of spend: ROAS {ratio(best.conversion_day.roas)}"
-    assert said in visitor.text()
+    visitor.says(said)
     visitor.page.get_by_text("How was this computed?").click()
     expect(visitor.page.get_by_text("GET /api/v1/analytics/roi?start_date=")).to_be_visible()
 
 
 def test_explaining_a_conversion_from_its_customer(window: Window) -> None:
     visitor = window().sign_in(f"Journeys?customer_id={CUSTOMER}")
-    assert "4 touches and 1 conversion events" in visitor.text()
+    visitor.says("4 touches and 1 conversion events")
     visitor.page.get_by_role("link", name=re.compile("purchase, .*100.00 USD")).click()
     expect(visitor.page).to_have_url(re.compile("/ui/Explain.*conversion_id="))
     visitor.page.get_by_role("heading", name="Explain", level=1).wait_for()
-    told = visitor.settled().text()
-    assert "3 of 4 touches count." in told
-    assert "equal to the stored credits, to the micro" in told
-    assert "Credits 100.000000 + unattributed 0.000000 = 100.000000 = value 100.000000 USD" in told
+    visitor.settled().says(
+        "3 of 4 touches count.",
+        "equal to the stored credits, to the micro",
+        "Credits 100.000000 + unattributed 0.000000 = 100.000000 = value 100.000000 USD",
+    )
     visitor.open(f"Explain?conversion_id={CONVERSION}&under=First+touch")
-    assert "w_1 = 1" in visitor.text()
+    visitor.says("w_1 = 1")
 
 
 def test_comparing_models(window: Window, ui: UiStack) -> None:
@@ -75,11 +76,12 @@ def test_comparing_models(window: Window, ui: UiStack) -> None:
     visitor.open("Models?models=First+touch&models=Last+touch")
     with ui.client() as client:
         report = client.compare(models=("first_touch", "last_touch"))
-    told = visitor.text()
-    assert percent(report.disagreement_index) in told
     widest = report.channels[0]
-    assert f"Widest spread: {widest.channel}" in told
-    assert money(widest.spread_micros, "USD") in told
+    visitor.says(
+        percent(report.disagreement_index),
+        f"Widest spread: {widest.channel}",
+        money(widest.spread_micros, "USD"),
+    )
 
 
 def test_a_downloaded_file_holds_the_report_to_the_micro(window: Window, ui: UiStack, tmp_path: Path) -> None:
@@ -108,6 +110,7 @@ def test_a_copied_address_shows_another_window_the_same(window: Window) -> None:
     expect(first.page.get_by_test_id("stMetricValue")).to_have_text(shown)
     expect(second.box("Model").get_by_role("combobox")).to_have_value("First touch")
     second.choose("Channels & ROI")
+    expect(second.page).to_have_url(re.compile(r"/ui/Channels\?period=Last.7.days&model=First.touch"))
     expect(second.box("Model").get_by_role("combobox")).to_have_value("First touch")
 
 

@@ -39,7 +39,7 @@ def test_finding_the_most_frequent_path(window: Window, ui: UiStack) -> None:
     with ui.client() as client:
         top = client.top_paths(limit=500)
     best = next(row for row in top.paths if row.steps)
-    assert f"is {best.path}: {best.conversions:,} of {top.totals.conversions:,} conversions" in visitor.text()
+    visitor.says(f"is {best.path}: {best.conversions:,} of {top.totals.conversions:,} conversions")
 
 
 def test_a_what_if_is_computed_and_its_difference_seen(window: Window, ui: UiStack) -> None:
@@ -57,8 +57,7 @@ def test_a_what_if_is_computed_and_its_difference_seen(window: Window, ui: UiSta
     visitor.open("What-if?model=Time+decay&run=half-life-1")
     rows = [row for row in found.channels if row.currency == "USD"]
     up = max(rows, key=lambda row: row.value_b - row.value_a)
-    assert f"Gains most: {up.channel}" in visitor.text()
-    assert money(up.value_b - up.value_a, "USD") in visitor.text()
+    visitor.says(f"Gains most: {up.channel}", money(up.value_b - up.value_a, "USD"))
 
 
 def test_a_dead_letter_is_mended_and_attributed(window: Window, ui: UiStack) -> None:
@@ -119,6 +118,7 @@ def test_a_key_is_made_works_and_is_revoked(window: Window, ui: UiStack) -> None
         assert client.who().role == "viewer"
         page.get_by_role("button", name="I have it").click()
         visitor.settled()
+        expect(page.get_by_test_id("stCode")).to_have_count(0)
         assert text not in page.content()
         visitor.pick("Key to revoke", f"of a test, viewer, {text.split('.')[0]}")
         page.get_by_role("button", name="Revoke …").click()

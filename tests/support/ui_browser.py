@@ -224,9 +224,10 @@ class Visitor:
         assert self.page.get_by_test_id("stException").all_inner_texts() == []
         return self
 
-    def text(self) -> str:
-        """What the page says, without its menu."""
-        return self.page.get_by_test_id("stMain").inner_text()
+    def says(self, *texts: str) -> None:
+        """The page says all of them, without its menu: what a script has sent is drawn a moment after its end."""
+        for text in texts:
+            expect(self.page.get_by_test_id("stMain")).to_contain_text(text, use_inner_text=True)
 
     def findings(self) -> list[str]:
         """Serious and critical findings of axe-core."""

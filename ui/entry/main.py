@@ -24,7 +24,7 @@ def _shown(page: Page) -> Callable[[], None]:
     def show() -> None:
         st.title(page.title, anchor=False)
         with in_words():
-            import_module(f"ui.pages.{page.module}").show(filters.ask(page.filters))
+            import_module(f"ui.pages.{page.module}").show(filters.ask(page.filters, page.path))
 
     show.__name__ = page.module
     return show
