@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import socket
 import sys
@@ -50,6 +51,7 @@ def _promise(port: int) -> bool:
         mark.close()
         return False
     _promised[port] = mark
+    atexit.register(mark.close)
     return True
 
 
