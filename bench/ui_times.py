@@ -5,9 +5,8 @@
 
 The engine over that folder, the API with the UI as ``attribution api --ui``, one visitor. Per page, in milliseconds:
 
-* **paint**: from the request of its address to its first figure, table or chart
-  (or sentence with one), in a new window of a browser
-  that is signed in;
+* **paint**: from the request of its address to its first figure, table, chart or sentence with a figure, in a new
+  window of a browser that is signed in;
 * **filter**: from the click on another model, or another period where a page has no model, until its script has ended
   and the browser has drawn a frame. Neither the UI nor the API was asked this before: caches are those of a first look.
 """
@@ -65,7 +64,7 @@ WATCH = """() => {
   }).observe(document.querySelector('[data-testid=stApp]'),
              {attributes: true, attributeFilter: ['data-test-script-state']});
 }"""
-
+#: The script has run since that click, and has not begun again.
 DRAWN = "seen.runs > 0 && seen.idle > seen.click && performance.now() - seen.idle > 400"
 
 
@@ -146,7 +145,6 @@ def signed_in(browser: Browser, url: str, key: str) -> BrowserContext:
 
 def times(context: BrowserContext, url: str, page: Page, asked: str, rounds: int) -> dict[str, Any]:
     """Of one page."""
-    periods = list(PERIODS[:rounds])
     paints = []
     for _ in range(rounds):
         window = context.new_page()
@@ -162,7 +160,7 @@ def times(context: BrowserContext, url: str, page: Page, asked: str, rounds: int
     if "model" in page.filters:
         changes = [change(window, "Model", model_name(model)) for model in MODELS[:rounds]]
     elif "period" in page.filters:
-        changes = [change(window, "Period", period) for period in periods]
+        changes = [change(window, "Period", period) for period in PERIODS[:rounds]]
     window.close()
     print(page.path, "filter", [round(x) for x in changes], file=sys.stderr)
     return {"paint": paints, "filter": changes}

@@ -2,5 +2,5 @@
 
 from streamlit.logger import set_log_level
 
-# Streamlit's own lines are no JSON; what goes wrong in a page is shown on it.
+# what goes wrong in a page is shown on it; the lines that remain take the way of ``ui.log_lines``
 set_log_level("ERROR")
