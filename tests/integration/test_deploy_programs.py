@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -189,6 +190,9 @@ def test_programs_end_on_sigterm_before_they_are_killed(running: dict[str, Progr
 def test_the_checkout_was_not_used(packages: Path) -> None:
     code = "import cli, clickhouse.migrate as m; print(cli.__file__); print(len(m.load()))"
     done = subprocess.run(
-        ["python3", "-P", "-c", code], env={**os.environ, "PYTHONPATH": str(packages)}, capture_output=True, check=True
+        [sys.executable, "-P", "-c", code],
+        env={**os.environ, "PYTHONPATH": str(packages)},
+        capture_output=True,
+        check=True,
     )
     assert done.stdout.decode().startswith(str(packages))
