@@ -90,7 +90,7 @@ def build_router() -> APIRouter:
 async def _owner(request: Request, asked: LoginIn, now: datetime) -> Principal:
     security = security_of(request)
     address = request.client.host if request.client else "-"
-    await security.throttle.password(asked.user or "-", address)
+    await security.throttle.password(asked.user, address)
     accounts = security.accounts
     if asked.user:
         found = await security.call(accounts.users.verify, asked.user, asked.password.get_secret_value())

@@ -78,12 +78,13 @@ class Throttle:
         await self._guess(_REFUSALS, f"refused:{address}", "Too many refused credentials.")
 
     async def password(self, name: str, address: str) -> None:
-        """A password is tried.
+        """A password is tried, or a key, which has no ``name`` and cannot be guessed.
 
         Raises:
-            Problem: 429 when this name, or this address, was tried too often.
+            Problem: 429 when this name was tried, or this address has tried, too often.
         """
-        await self._guess(_PASSWORDS, f"name:{name}", "Too many attempts to sign in.")
+        if name:
+            await self._guess(_PASSWORDS, f"name:{name}", "Too many attempts to sign in.")
         await self._guess(_REFUSALS, f"login:{address}", "Too many attempts to sign in.")
 
     def begin(self, actor: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from api.front import Api
     from api.settings import ApiSettings
     from cli.ui import Beside
+
+#: Every address of this machine, for a server that listens.
+_ANY: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
 
 def register(app: typer.Typer) -> None:
@@ -48,6 +51,7 @@ def register(app: typer.Typer) -> None:
         from cli.local_key import open_with_local_key
         from cli.replay_processes import replays_in
         from cli.run_admin import refuse_gap_in
+        from embedded.ports import free_port
         from telemetry import tracing
         from telemetry.logs import announce
 
@@ -88,6 +92,10 @@ def register(app: typer.Typer) -> None:
                 application.state.streams.stop()
                 await super().shutdown(*args, **kwargs)
 
+        if with_ui and settings.port == 0:  # the UI must know it before it is bound
+            settings = settings.model_copy(update={"port": free_port()})
+        # the UI is a proxy on this machine: it tells for whom it signs in
+        proxies = [*settings.trusted_proxies, *({*LOOPBACK, settings.host} - _ANY if with_ui else ())]
         server = Server(
             uvicorn.Config(
                 _with_ui(application, settings) if with_ui else application,
@@ -96,8 +104,8 @@ def register(app: typer.Typer) -> None:
                 access_log=False,
                 log_config=None,
                 server_header=False,
-                proxy_headers=bool(settings.trusted_proxies),
-                forwarded_allow_ips=list(settings.trusted_proxies),
+                proxy_headers=bool(proxies),
+                forwarded_allow_ips=proxies,
                 timeout_keep_alive=30,
                 timeout_graceful_shutdown=10,
                 limit_concurrency=500,
@@ -119,6 +127,6 @@ def _with_ui(application: Api, settings: ApiSettings) -> Api | Beside:
     from ui.serving import Ui
 
     through_root()
-    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound
-    os.environ.setdefault("ATTRIBUTION_UI_API_URL", f"http://{host}:{settings.port}")
+    host = "127.0.0.1" if settings.host in _ANY else settings.host
+    os.environ.setdefault("ATTRIBUTION_UI_API_URL", f"http://{f'[{host}]' if ':' in host else host}:{settings.port}")
     return ui.Beside(application, Ui(settings.allowed_hosts))

@@ -72,9 +72,11 @@ def _client(url: str, digest: str, _credential: Credential) -> Client:
     return new_client(url, _credential)
 
 
-def new_client(url: str, found: Credential) -> Client:
-    """A client of its own, for instance for a stream that ends with the page."""
-    return Client(url, found.key, session=found.session, timeout_s=20, retries=_PATIENCE, cache=Cache())
+def new_client(url: str, found: Credential, visitor: str = "") -> Client:
+    """A client of its own, for instance for a stream that ends with the page; ``visitor``: address, where it counts."""
+    return Client(
+        url, found.key, session=found.session, timeout_s=20, retries=_PATIENCE, cache=Cache(), visitor=visitor
+    )
 
 
 def signed_in() -> Who:

@@ -48,7 +48,7 @@ async def submit(request: Request) -> Response:
     sent = {name: values[0].strip() for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
     goal = _goal(request, sent.get("next", ""))
     try:
-        text, lasts_s = await anyio.to_thread.run_sync(_open, sent)
+        text, lasts_s = await anyio.to_thread.run_sync(_open, sent, request.client.host if request.client else "")
     except NotSignedIn:
         return _page(request, goal, _WRONG, HTTPStatus.UNAUTHORIZED)
     except Problem as error:
@@ -67,9 +67,9 @@ def _asks_nobody() -> bool:
         return True
 
 
-def _open(sent: dict[str, str]) -> tuple[str, int]:
-    """Text of a session, and the seconds it lasts."""
-    with session.new_client(session.api_url(), session.Credential()) as client:
+def _open(sent: dict[str, str], visitor: str) -> tuple[str, int]:
+    """Text of a session, and the seconds it lasts. Attempts count for the visitor's address, not for this server's."""
+    with session.new_client(session.api_url(), session.Credential(), visitor) as client:
         if sent.get("key"):
             client.login(key=sent["key"])
         else:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from accounts.roles import Role
 from app_transport import AppTransport
@@ -28,18 +29,21 @@ def door(world: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
     """Opens browsers of a UI below /ui, whose API has real accounts; ``api`` gives the settings of the API."""
     opened: list[AppTransport] = []
 
-    def open_browser(base_url: str = "http://test", hosts: tuple[str, ...] = (), **api: Any) -> httpx.AsyncClient:
-        transport = AppTransport(world.app(**api))
+    def open_browser(
+        base_url: str = "http://test", hosts: tuple[str, ...] = (), address: str = "198.51.100.1", **api: Any
+    ) -> httpx.AsyncClient:
+        # as `attribution api --ui` serves it: the UI, on the same machine, is believed
+        transport = AppTransport(ProxyHeadersMiddleware(world.app(**api), ["127.0.0.1"]))
         opened.append(transport)
 
-        def new_client(url: str, found: session.Credential) -> Client:
+        def new_client(url: str, found: session.Credential, visitor: str = "") -> Client:
             assert url
-            return Client(
-                "http://test", found.key, session=found.session, transport=transport, retries=Retries(1), timeout_s=5
-            )
+            settings: dict[str, Any] = {"retries": Retries(1), "timeout_s": 5, "visitor": visitor}
+            return Client("http://test", found.key, session=found.session, transport=transport, **settings)
 
         monkeypatch.setattr(session, "new_client", new_client)
-        return httpx.AsyncClient(transport=httpx.ASGITransport(_below(Ui(hosts))), base_url=base_url)
+        shown = httpx.ASGITransport(_below(Ui(hosts)), client=(address, 40_000))
+        return httpx.AsyncClient(transport=shown, base_url=base_url)
 
     yield open_browser
     for transport in opened:
@@ -96,6 +100,17 @@ async def test_a_user_signs_in_with_a_password(door: Browser, world: Any) -> Non
     assert wrong.status_code == 401
     assert "set-cookie" not in wrong.headers
     assert 'role="alert"' in wrong.text
+
+
+async def test_who_guesses_keeps_nobody_else_from_signing_in(door: Browser, world: Any) -> None:
+    wrong = {"key": "0123456789abcdef.wrong"}
+    async with door() as guesser:
+        statuses = [(await guesser.post("/ui/signin", data=wrong, headers=SITE)).status_code for _ in range(31)]
+        assert statuses == [401] * 30 + [429]
+        another = httpx.ASGITransport(_below(Ui()), client=("198.51.100.2", 40_000))
+        async with httpx.AsyncClient(transport=another, base_url="http://test") as visitor:
+            answer = await visitor.post("/ui/signin", data={"key": world.key()}, headers=SITE)
+    assert answer.status_code == 303
 
 
 @pytest.mark.parametrize("wanted", ["//evil.example", "https://evil.example", "/\\evil.example", "\\\\evil.example"])

@@ -92,7 +92,7 @@ class Visit:
         self._transport = transport
         self._credential = session.Credential(key=key)
 
-    def client(self, url: str, found: session.Credential) -> Client:
+    def client(self, url: str, found: session.Credential, visitor: str = "") -> Client:
         """In place of ``ui.session.new_client``."""
         assert url
         return Client(
@@ -102,6 +102,7 @@ class Visit:
             transport=self._transport,
             retries=Retries(1),
             cache=Cache(),
+            visitor=visitor,
         )
 
     def as_key(self, key: str) -> Visit:

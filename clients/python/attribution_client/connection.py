@@ -34,6 +34,8 @@ class Connection:
         retries: see ``Retries``.
         cache: reports by entity tag; None: each is sent anew.
         uniform: source of the jitter.
+        visitor: address of whom a server asks for, told as ``X-Forwarded-For``; it counts where the service trusts that
+            server as a proxy.
     """
 
     base_url: str = LOCAL
@@ -43,6 +45,7 @@ class Connection:
     retries: Retries = field(default_factory=Retries)
     cache: Cache | None = field(default=None, repr=False)
     uniform: Uniform = field(default=random.SystemRandom().uniform, repr=False)
+    visitor: str = ""
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.base_url)
@@ -62,6 +65,8 @@ class Connection:
         headers = {"User-Agent": AGENT, "Accept": "application/json"}
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
+        if self.visitor:
+            headers["X-Forwarded-For"] = self.visitor
         return {
             "base_url": self.base_url,
             "headers": headers,
