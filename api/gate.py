@@ -147,7 +147,8 @@ class Gate:
         scope["state"]["credential"] = credential  # an answer without an end asks again whether it holds
         caller = await self._recognised.holder(credential)
         if caller is None:
-            await self._throttle.refused(_address(scope))
+            if credential.kind != "session":  # a session that is over is no guess, and nobody guesses one
+                await self._throttle.refused(_address(scope))
             self._security.trail.put(self._entry(scope, access, "-", "-", _UNAUTHORISED))
             raise Problem(401, "These credentials are wrong, over or revoked.", headers=_CHALLENGE)
         if credential.kind == "session" and scope["method"] not in _SAFE:

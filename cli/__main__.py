@@ -59,7 +59,7 @@ def build_app() -> typer.Typer:
         workspace: Annotated[
             str,
             typer.Option(
-                help="Whose database and topics the command works on [env: ATTRIBUTION_WORKSPACE, default: default]."
+                help="Whose database and topics the command works on \\[env: ATTRIBUTION_WORKSPACE, default: default]."
             ),
         ] = "",
     ) -> None:

@@ -26,7 +26,7 @@ NOT_ALLOWED: Final = 3
 UNREACHABLE: Final = 4
 
 Url: TypeAlias = Annotated[
-    str, typer.Option("--url", help="Address of the API [env: ATTRIBUTION_API_URL; default: that of the login].")
+    str, typer.Option("--url", help="Address of the API \\[env: ATTRIBUTION_API_URL; default: that of the login].")
 ]
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="JSON on stdout; amounts are integers of micros.")]
 _SIGN_IN: Final = (

@@ -20,7 +20,7 @@ MetricsPort = Annotated[
         "--metrics-port",
         min=0,
         max=65_535,
-        help="Serve /metrics, /ready and /live there; 0: nowhere [env: ATTRIBUTION_METRICS_PORT, default 0].",
+        help="Serve /metrics, /ready and /live there; 0: nowhere \\[env: ATTRIBUTION_METRICS_PORT, default 0].",
     ),
 ]
 

@@ -21,10 +21,12 @@ def register(app: typer.Typer) -> None:
 
 
 def channels(
-    start: Annotated[str, typer.Option("--from", help="First day, as 2026-11-01 [default: 30 days before --to].")] = "",
-    end: Annotated[str, typer.Option("--to", help="Last day [default: today].")] = "",
-    model: Annotated[str, typer.Option(help="Model id or alias [default: the service's].")] = "",
-    currency: Annotated[str, typer.Option(help="Of the report [default: the service's].")] = "",
+    start: Annotated[
+        str, typer.Option("--from", help="First day, as 2026-11-01 \\[default: 30 days before --to].")
+    ] = "",
+    end: Annotated[str, typer.Option("--to", help="Last day \\[default: today].")] = "",
+    model: Annotated[str, typer.Option(help="Model id or alias \\[default: the service's].")] = "",
+    currency: Annotated[str, typer.Option(help="Of the report \\[default: the service's].")] = "",
     basis: Annotated[
         Literal["conversion_day", "touch_day"] | None, typer.Option(help="On which day credits count.")
     ] = None,

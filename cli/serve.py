@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from cli import ui
 from cli.observed import fail, observed
 
 if TYPE_CHECKING:
     from api.front import Api
     from api.settings import ApiSettings
-    from cli.ui import Beside
 
-#: Every address of this machine, for a server that listens.
-_ANY: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+#: Every address of this machine, for a server that listens, and the one by which it is reached from there.
+_ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
 def register(app: typer.Typer) -> None:
@@ -25,10 +25,10 @@ def register(app: typer.Typer) -> None:
     @app.command("api")
     def api(
         host: Annotated[
-            str | None, typer.Option(help="Address to listen on [env: ATTRIBUTION_API_HOST, default 127.0.0.1].")
+            str | None, typer.Option(help="Address to listen on \\[env: ATTRIBUTION_API_HOST, default 127.0.0.1].")
         ] = None,
         port: Annotated[
-            int | None, typer.Option(help="Port, 0 for a free one [env: ATTRIBUTION_API_PORT, default 8000].")
+            int | None, typer.Option(help="Port, 0 for a free one \\[env: ATTRIBUTION_API_PORT, default 8000].")
         ] = None,
         insecure_dev: Annotated[
             bool | None,
@@ -92,10 +92,12 @@ def register(app: typer.Typer) -> None:
                 application.state.streams.stop()
                 await super().shutdown(*args, **kwargs)
 
+        if with_ui and not ui.is_installed():
+            typer.echo(ui.MISSING, err=True)
+            with_ui = False
         if with_ui and settings.port == 0:  # the UI must know it before it is bound
             settings = settings.model_copy(update={"port": free_port()})
-        # the UI is a proxy on this machine: it tells for whom it signs in
-        proxies = [*settings.trusted_proxies, *({*LOOPBACK, settings.host} - _ANY if with_ui else ())]
+        proxies = _proxies(settings, with_ui=with_ui)
         server = Server(
             uvicorn.Config(
                 _with_ui(application, settings) if with_ui else application,
@@ -117,16 +119,18 @@ def register(app: typer.Typer) -> None:
             fail(f"could not listen on {settings.host}:{settings.port}; give another --port", 1)
 
 
-def _with_ui(application: Api, settings: ApiSettings) -> Api | Beside:
-    from cli import ui
+def _proxies(settings: ApiSettings, *, with_ui: bool) -> list[str]:
+    """Whose ``X-Forwarded-*`` are believed. The UI is one, on this machine: it tells for whom it signs in."""
+    if not with_ui or "*" in settings.trusted_proxies:  # uvicorn takes * for everybody where it stands alone
+        return list(settings.trusted_proxies)
+    return [*settings.trusted_proxies, "127.0.0.1", "::1", *({settings.host} - _ANY.keys())]
 
-    if not ui.is_installed():
-        typer.echo(ui.MISSING, err=True)
-        return application
+
+def _with_ui(application: Api, settings: ApiSettings) -> ui.Beside:
     from ui.log_lines import through_root
     from ui.serving import Ui
 
     through_root()
-    host = "127.0.0.1" if settings.host in _ANY else settings.host
-    os.environ.setdefault("ATTRIBUTION_UI_API_URL", f"http://{f'[{host}]' if ':' in host else host}:{settings.port}")
+    host = _ANY.get(settings.host, settings.host)
+    os.environ["ATTRIBUTION_UI_API_URL"] = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
     return ui.Beside(application, Ui(settings.allowed_hosts))

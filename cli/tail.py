@@ -20,10 +20,10 @@ def register(app: typer.Typer) -> None:
 
 
 def tail(
-    model: Annotated[str, typer.Option(help="Whose credits [default: the service's].")] = "",
+    model: Annotated[str, typer.Option(help="Whose credits \\[default: the service's].")] = "",
     conversion_type: Annotated[str, typer.Option("--type", help="Only this type of conversion.")] = "",
     channel: Annotated[str, typer.Option(help="Only what this channel has a credit of.")] = "",
-    since: Annotated[str, typer.Option(help="Go on behind this id, which --json shows [default: from now on].")] = "",
+    since: Annotated[str, typer.Option(help="Go on behind this id, which --json shows \\[default: from now on].")] = "",
     most: Annotated[int, typer.Option("--limit", min=0, help="End after so many events; 0: on Ctrl-C.")] = 0,
     url: Url = "",
     as_json_: Json = False,

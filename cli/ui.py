@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
         host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
         port: Annotated[int, typer.Option(help="Port, 0 for a free one.")] = 8501,
         url: Annotated[
-            str, typer.Option(help="Of the API [env: ATTRIBUTION_UI_API_URL, default http://127.0.0.1:8000].")
+            str, typer.Option(help="Of the API \\[env: ATTRIBUTION_UI_API_URL, default http://127.0.0.1:8000].")
         ] = "",
     ) -> None:
         """Serve the web UI by itself, over the API of any machine. `attribution api --ui` serves both on one port."""

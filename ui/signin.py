@@ -45,7 +45,8 @@ async def submit(request: Request) -> Response:
         body += chunk
         if len(body) > _LIMIT:
             return _page(request, "", "That is too long for a password or key.", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    sent = {name: values[0].strip() for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
+    fields = parse_qs(body.decode("utf-8", "replace"))
+    sent = {name: values[0] if name == "password" else values[0].strip() for name, values in fields.items()}
     goal = _goal(request, sent.get("next", ""))
     try:
         text, lasts_s = await anyio.to_thread.run_sync(_open, sent, request.client.host if request.client else "")
