@@ -1,7 +1,9 @@
-"""The stack and the browser of the UI's tests: started once for all files that one process runs."""
+"""The stack and the browser of the UI's tests, for one file each: an idle stack takes CPU from all tests after it."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +16,13 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ui(stack_directory: Path) -> Iterator[UiStack]:
     """`attribution up` with a month of simulated events."""
-    folder = stack_directory / "ui"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(dir=stack_directory, prefix="ui-"))
     with ui_stack(folder) as found:
         yield found
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
