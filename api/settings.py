@@ -230,10 +230,13 @@ def load_settings() -> ApiSettings:
 
 
 def explain(error: ValidationError) -> str:
-    """One line per wrong setting: variable, reason, example."""
+    """One line per wrong setting: variable, reason, example; of settings that do not go together the reason alone."""
     lines = []
     for item in error.errors():
-        field = str(item["loc"][0]) if item["loc"] else "settings"
+        if not item["loc"]:  # its input is all settings, and one may hold a password
+            lines.append(item["msg"].removeprefix("Value error, "))
+            continue
+        field = str(item["loc"][0])
         name = field if field in EXAMPLES else f"ATTRIBUTION_API_{field.upper()}"
         lines.append(f"{name}={item.get('input')!r}: {item['msg']}. Example: {name}={EXAMPLES.get(name, '')}")
     return "\n".join(lines)

@@ -63,3 +63,14 @@ def test_every_setting_of_the_api_is_in_the_list_of_settings() -> None:
     names = {f"ATTRIBUTION_API_{name}".upper() for name, f in fields if f.validation_alias is None}
     names |= {str(alias.choices[0]) for alias in aliases}
     assert {name for name in names if name not in listed} == set()
+
+
+def test_settings_that_do_not_go_together_are_named_without_the_others() -> None:
+    environment = {
+        "ATTRIBUTION_API_RATE_STORAGE": "redis://:hunter2@127.0.0.1:1",
+        "ATTRIBUTION_API_INSECURE_DEV": "false",
+    }
+    refused = CliRunner().invoke(build_app(), ["api", "--insecure-dev", "--host", "::"], env=environment)
+    assert refused.exit_code == 2
+    assert "host='::' must be 127.0.0.1" in refused.output
+    assert "hunter2" not in refused.output
