@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -14,13 +12,16 @@ from pathlib import Path
 import httpx
 import pytest
 
+from embedded.process import spawn, stop
+
 pytestmark = pytest.mark.clickhouse  # opens connections; the engine itself is not asked
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
     """Address of the API and its UI; nothing of the stack is there."""
-    environment = {name: value for name, value in os.environ.items() if name != "ATTRIBUTION_UI_API_URL"} | {
+    environment = {
+        "ATTRIBUTION_UI_API_URL": "http://127.0.0.1:9",  # of another UI: this one asks the API beside it
         "CLICKHOUSE_URL": "http://127.0.0.1:9",
         "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
         "ATTRIBUTION_API_INSECURE_DEV": "false",
@@ -28,15 +29,11 @@ def url(tmp_path: Path) -> Iterator[str]:
     }
     log = tmp_path / "api.log"
     command = [sys.executable, "-P", "-m", "cli", "api", "--port", "0", "--ui"]
-    with log.open("wb") as out, subprocess.Popen(command, env=environment, stdout=out, stderr=out) as process:
-        try:
-            yield _address(log, process)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
+    process = spawn(command, log=log, env=environment)
+    try:
+        yield _address(log, process)
+    finally:
+        stop(process, 30)
 
 
 def _address(log: Path, process: subprocess.Popen[bytes]) -> str:

@@ -29,9 +29,7 @@ def door(world: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
     """Opens browsers of a UI below /ui, whose API has real accounts; ``api`` gives the settings of the API."""
     opened: list[AppTransport] = []
 
-    def open_browser(
-        base_url: str = "http://test", hosts: tuple[str, ...] = (), address: str = "198.51.100.1", **api: Any
-    ) -> httpx.AsyncClient:
+    def open_browser(base_url: str = "http://test", hosts: tuple[str, ...] = (), **api: Any) -> httpx.AsyncClient:
         # as `attribution api --ui` serves it: the UI, on the same machine, is believed
         transport = AppTransport(ProxyHeadersMiddleware(world.app(**api), ["127.0.0.1"]))
         opened.append(transport)
@@ -42,7 +40,7 @@ def door(world: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
             return Client("http://test", found.key, session=found.session, transport=transport, **settings)
 
         monkeypatch.setattr(session, "new_client", new_client)
-        shown = httpx.ASGITransport(_below(Ui(hosts)), client=(address, 40_000))
+        shown = httpx.ASGITransport(_below(Ui(hosts)), client=("198.51.100.1", 40_000))
         return httpx.AsyncClient(transport=shown, base_url=base_url)
 
     yield open_browser

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from attribution.recompute import recomputer
 from attribution.types import ConversionEvent
 from clickhouse.settings import ClickHouseSettings
 from embedded.ports import LOOPBACK, free_port
+from embedded.process import spawn, stop
 from schemas.events import ConversionWireEvent, TouchpointEvent
 from tests.contract.test_api_analytics import CONFIG, described
 from tests.contract.test_api_store import START_US, Facts, load_clickhouse
@@ -73,16 +73,12 @@ def served_api(kafka_bootstrap: str, clickhouse_url: str, database: str, folder:
     log = folder / "api.log"
     command = [sys.executable, "-P", "-m", "cli", "api", "--port", str(port)]
     url = f"http://{LOOPBACK}:{port}"
-    with log.open("wb") as out, subprocess.Popen(command, env=environment, stdout=out, stderr=out) as process:
-        try:
-            _wait(url, process, log)
-            yield Served(url, (folder / "accounts" / "local.key").read_text(encoding="utf-8"), environment, log)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
+    process = spawn(command, log=log, env=environment)
+    try:
+        _wait(url, process, log)
+        yield Served(url, (folder / "accounts" / "local.key").read_text(encoding="utf-8"), environment, log)
+    finally:
+        stop(process, 30)
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
