@@ -205,6 +205,25 @@ def test_a_refusal_that_waiting_does_not_mend_ends_a_flush_at_once(status: int) 
     assert [e["event_id"] for e in log.taken] == [named], "held meanwhile, and sent when it was mended"
 
 
+def test_an_attempt_that_began_before_a_flush_does_not_end_it() -> None:
+    log = Log()
+    has_begun, is_flushing = threading.Event(), threading.Event()
+
+    def answer(kind: str, events: list[dict[str, Any]]) -> httpx.Response:
+        if has_begun.is_set():
+            return log(kind, events)
+        has_begun.set()
+        is_flushing.wait(60)
+        return httpx.Response(404, json={"title": "no such thing"})
+
+    with client_of(answer, Batching(linger_s=0), uniform=lambda _low, high: high) as client:
+        named = client.track("c")
+        assert has_begun.wait(60)
+        threading.Timer(0.2, is_flushing.set).start()
+        assert client.flush(3_600) == (1, 0), "the answer to the attempt before came while the flush waited"
+    assert [e["event_id"] for e in log.taken] == [named]
+
+
 def test_refused_events_are_told_one_by_one_and_never_block_the_others(caplog: pytest.LogCaptureFixture) -> None:
     told: list[Rejected] = []
 

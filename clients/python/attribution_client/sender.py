@@ -65,7 +65,8 @@ class Sender:
         self._thread: threading.Thread | None = None
         self._first_at = 0.0
         self._is_hurried = self._is_closing = self._must_stop = False
-        self._attempts = 0
+        self._begun = self._ended = 0  # attempts
+        self._hurried_at = 0  # attempts begun when somebody last asked to hurry
         self._error: AttributionError | None = None
         self._accepted = self._rejected = 0
         self._holds_spooled = False
@@ -101,11 +102,11 @@ class Sender:
             NotDelivered: not in time, or the service will not take it; the events stay queued.
         """
         with self._changed:
-            mark, attempts = self._backlog.mark(), self._attempts
-            self._is_hurried = True
+            mark, begun = self._backlog.mark(), self._begun
+            self._is_hurried, self._hurried_at = True, begun
             self._changed.notify_all()
-            self._changed.wait_for(
-                lambda: self._backlog.is_past(mark) or (self._attempts > attempts and self._is_refused()),
+            self._changed.wait_for(  # an attempt under way may have been answered before this call: it decides nothing
+                lambda: self._backlog.is_past(mark) or (self._ended > begun and self._is_refused()),
                 self._settings.close_s if timeout_s is None else timeout_s,
             )
             if not self._backlog.is_past(mark):
@@ -184,10 +185,10 @@ class Sender:
                 error = ProtocolError(f"sending failed: {type(caught).__name__} {caught}")
             failures = 0 if error is None else failures + 1
             with self._changed:
-                self._attempts += 1
+                self._ended += 1
                 self._error = error
                 self._first_at = 0.0  # what is left waits for nobody
-                self._is_hurried = self._is_hurried and error is None
+                self._is_hurried = self._is_hurried and (error is None or self._hurried_at == self._begun)
                 self._changed.notify_all()
                 if error is not None:
                     pause = self._uniform(0.0, _PAUSES.interval_s(failures))
@@ -203,6 +204,7 @@ class Sender:
                     continue
                 left = self._first_at + self._settings.linger_s - time.monotonic()
                 if left <= 0 or self._is_hurried or self._is_closing or self._backlog.is_full_batch():
+                    self._begun += 1
                     return self._backlog.next_batch()
                 self._changed.wait(left)
             return []
