@@ -8,11 +8,13 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
 DataDir = Annotated[Path, typer.Option(help="Where data and logs live; kept between starts.")]
+#: How long ``down`` waits: the parts of ``up`` end one after the other, a worker that is stuck after 30 s.
+_STOP_S: Final = 180.0
 
 
 def register(app: typer.Typer) -> None:
@@ -72,7 +74,7 @@ def down(data_dir: DataDir = Path("data")) -> None:
     except (OSError, ValueError, KeyError):
         print(f"no stack is running over {data_dir}")
         return
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + _STOP_S
     while (data_dir / "stack.json").exists():
         if time.monotonic() > deadline:
             _fail(f"process {pid} does not stop; see {data_dir}/logs")

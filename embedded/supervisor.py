@@ -41,6 +41,8 @@ FAST_ENDS: Final = 2
 #: A worker ends itself after ATTRIBUTION_STOP_TIMEOUT_S, 30 as it comes; only then is it killed.
 _GRACE_S: Final = 35.0
 
+#: After SIGTERM; the broker's Java says 143, and what has no handler yet ends by the signal.
+_CLEAN_ENDS: Final = frozenset({0, 143, -15})
 #: Exit codes of a part that a restart cannot mend: a worker after too many invalid records, or older than its state.
 STAYS_STOPPED: Final = frozenset({71, 78})
 
@@ -123,11 +125,15 @@ class Part:
             self.start()
             report(f"{self.name}: started again")
 
-    def stop(self, grace_s: float = _GRACE_S) -> None:
-        """End it cleanly, or after the grace period not so."""
-        if self.process is not None:
-            stop(self.process, grace_s)
-            self.process = None
+    def stop(self, report: Callable[[str], None], grace_s: float = _GRACE_S) -> None:
+        """End it cleanly, or after the grace period not so, which is reported."""
+        if self.process is None:
+            return
+        had_ended = self.process.poll() is not None
+        code = stop(self.process, grace_s)
+        if not had_ended and code not in _CLEAN_ENDS:
+            report(f"{self.name}: did not end cleanly, code {code}; end of {self.log}:\n{tail(self.log, 3)}")
+        self.process = None
 
 
 class Supervisor:
@@ -211,7 +217,7 @@ class Supervisor:
     def stop(self) -> None:
         """Stop all parts, the last started first."""
         while self._parts:
-            self._parts.pop().stop()
+            self._parts.pop().stop(self._report)
         if self._lock is not None:
             with contextlib.suppress(OSError):
                 (self.options.data_dir / "stack.json").unlink(missing_ok=True)

@@ -200,9 +200,14 @@ class JourneyTable(faust.Table[bytes, bytes]):
         return cast(JourneyStore, self.data).partition(partition)
 
     def sizes(self) -> dict[int, tuple[int, int]]:
-        """Bytes in files and in memory of the partitions that are open; from any thread."""
-        found = {}
-        for partition, state in list(cast(JourneyStore, self.data).opened()):
+        """Bytes in files and in memory of the partitions that are open; from any thread, nothing before the start.
+
+        ``data`` would make the store, and tie this table to an event loop of the caller's thread that nobody runs.
+        """
+        found: dict[int, tuple[int, int]] = {}
+        if self._data is None:
+            return found
+        for partition, state in list(cast(JourneyStore, self._data).opened()):
             with contextlib.suppress(rocksdict.DbClosedError):
                 found[partition] = state.sizes()
         return found

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from embedded.ports import free_port
 from stream_app import exits
 from stream_harness import Sent, Stream
 
@@ -68,6 +69,8 @@ def test_a_stuck_worker_ends_by_the_watchdog_and_a_stuck_stop_by_its_deadline(st
         assert "most recent call first" in log.read_text()
         assert json.loads((stream.data_dir(0) / "status.json").read_text())["pid"] == worker.pid
 
-    stream.start()
+    # whoever reads its metrics from the first moment on does not keep it from an orderly stop
+    stream.start(env={"ATTRIBUTION_METRICS_PORT": str(free_port())})
     stream.wait()
     assert set(stream.credits()) == {"k1"}
+    assert stream.stop(0) == 0, stream.log_tail()

@@ -76,6 +76,7 @@ def test_up_serves_restarts_what_dies_keeps_its_data_and_stops_cleanly(tmp_path:
             kill_rollups_and_wait(up.pid, log)
         up.send_signal(signal.SIGTERM)
         assert up.wait(60) == 0, log.read_text()
+        assert log.read_text().endswith("stopping\n"), "a part did not end cleanly"
         assert left_behind(tmp_path) == []
 
 

@@ -60,6 +60,29 @@ def test_a_part_that_fails_fast_again_and_again_is_reported_with_its_log_and_wai
     assert reports[1::2] == ["rollups: started again"] * 3
 
 
+@pytest.mark.parametrize(
+    ("on_term", "told"),
+    [
+        ("signal.SIG_DFL", ""),
+        ("lambda *_: sys.exit(0)", ""),
+        ("lambda *_: sys.exit(76)", "did not end cleanly, code 76"),
+        ("signal.SIG_IGN", "did not end cleanly, code -9"),
+    ],
+)
+def test_a_part_that_does_not_end_cleanly_is_reported_with_its_log(tmp_path: Path, on_term: str, told: str) -> None:
+    log, reports = tmp_path / "worker.log", list[str]()
+    program = (
+        f"import signal, sys, time; signal.signal(signal.SIGTERM, {on_term}); print('up', flush=True); time.sleep(60)"
+    )
+    part = Part("worker-0", lambda: spawn([sys.executable, "-S", "-c", program], log=log), log.read_text, log)  # type: ignore[arg-type]
+    part.start()
+    part.wait(30)
+    part.stop(reports.append, grace_s=1.0)
+    part.stop(reports.append)
+
+    assert (told in reports[0] and "up" in reports[0]) if told else not reports
+
+
 def test_a_worker_s_state_is_reported_when_it_changes(tmp_path: Path) -> None:
     reports = list[str]()
     watch = Supervisor(StackOptions(tmp_path), reports.append)
