@@ -1,7 +1,8 @@
 """The ClickHouse engine in this process (chDB), one statement at a time per call, any number of calls at once.
 
-Every call gets a chDB session of its own (0.3 ms), so settings, parameters, the current database and temporary tables
-of one call are never seen by another; calls that name the same ``session_id`` share one and exclude each other.
+Settings, parameters, the current database and temporary tables of one call are never seen by another: each has a chDB
+session for itself, new or left as it was by a call of the same kind (``ready_sessions``). Calls that name the same
+``session_id`` share one and exclude each other.
 Defaults differ from the engine's where its own would surprise: ``async_insert=0``, few threads, a memory limit.
 
 One process per directory: a second one fails to open it. Raises ``EngineError`` with ClickHouse's code and text.
@@ -18,11 +19,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from embedded.ready_sessions import ReadySessions
 from embedded.sql import NOT_IMPLEMENTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from embedded.ready_sessions import Kind
     from embedded.sql import Statement
 
 UNKNOWN_SETTING: Final = 115
@@ -125,6 +128,7 @@ class Engine:
             "implicit_select": "0",  # clickhouse-local's default takes `1 + 1` for a query
         }
         self._slots = threading.BoundedSemaphore(at_once)
+        self._ready = ReadySessions(self._open)
         self._kept: dict[str, _Kept] = {}
         self._guard = threading.Lock()
         told = self._anchor.query("SELECT version(), timezone(), hostName()", "TSV").bytes().decode()
@@ -137,6 +141,7 @@ class Engine:
     def close(self) -> None:
         """Close every session; the engine flushes and ends."""
         with self._guard:
+            self._ready.clear()
             for kept in self._kept.values():
                 kept.session.close()
             self._kept.clear()
@@ -148,10 +153,11 @@ class Engine:
         Raises:
             EngineError: What the engine, or this stack in its place, says.
         """
-        with self._slots, self._session(call) as session:
+        with self._slots, self._session(call) as (session, is_set_up):
             started = time.perf_counter_ns()
             try:
-                self._set_up(session, call)
+                if not is_set_up:
+                    self._set_up(session, call)
                 answer = self._insert(session, call) if call.statement.data_format else _query(session, call)
             except EngineError:
                 raise
@@ -182,25 +188,39 @@ class Engine:
             session.query("SET " + ", ".join(f"{name} = {_quoted(value)}" for name, value in settings.items()))
 
     @contextlib.contextmanager
-    def _session(self, call: Call) -> Iterator[Any]:
+    def _session(self, call: Call) -> Iterator[tuple[Any, bool]]:
+        """A session and whether it is set up for the call."""
         if not call.session_id:
-            session = self._open()
-            try:
-                yield session
-            finally:
-                session.close()
+            with self._own_session(call) as found:
+                yield found
             return
         if call.readonly:
             raise self.error(NOT_IMPLEMENTED, "readonly inside a named session is not supported: leave out session_id")
         kept = self._keep(call)
         try:
             before = _state(kept.session, call)
-            yield kept.session
+            yield kept.session, False
             for statement in before:
                 kept.session.query(statement)
         finally:
             kept.expires = time.monotonic() + call.session_timeout_s
             kept.lock.release()
+
+    @contextlib.contextmanager
+    def _own_session(self, call: Call) -> Iterator[tuple[Any, bool]]:
+        kind = _kind(call)
+        session, is_set_up = (self._open(), False) if kind is None else self._ready.take(kind)
+        try:
+            yield session, is_set_up
+        except BaseException:
+            session.close()
+            raise
+        if kind is not None:
+            self._ready.give_back(kind, session)
+            return
+        session.close()
+        if not call.statement.leaves_session:
+            self._ready.clear()  # it may have dropped a database that they are in
 
     def _keep(self, call: Call) -> _Kept:
         now = time.monotonic()
@@ -265,6 +285,14 @@ class Engine:
         if "(version " not in text:
             text = f"{text.rstrip()} (version {self.version})"
         return EngineError(int(codes[0]), text)
+
+
+def _kind(call: Call) -> Kind | None:
+    """What a session must be set up for, or None for a call that needs one for itself."""
+    has_parameters_in_session = bool(call.statement.data_format and call.parameters)
+    if not call.statement.leaves_session or has_parameters_in_session or call.external:
+        return None
+    return call.database, frozenset(call.settings.items()), call.readonly
 
 
 def _query(session: Any, call: Call) -> Answer:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -42,6 +43,10 @@ _DEFINITIONS: Final = frozenset({b"CREATE", b"ATTACH", b"REPLACE"})
 _QUERIES: Final = frozenset(
     {b"SELECT", b"WITH", b"FROM", b"SHOW", b"DESCRIBE", b"DESC", b"EXISTS", b"EXPLAIN", b"CHECK", b"KILL"}
 )
+#: These leave a session as it was: no setting, current database or temporary table comes or goes.
+_LEAVE_SESSION: Final = _QUERIES | {b"INSERT", b"ALTER", b"TRUNCATE", b"OPTIMIZE"}
+#: Longer texts, and those that bring data, are read each time.
+_SHORT: Final = 16_384
 
 
 class StatementError(ValueError):
@@ -58,7 +63,8 @@ class Statement:
 
     For an INSERT that brings data, ``data_format`` names their format, ``text`` ends before ``FORMAT`` or ``VALUES``
     and the data begin at byte ``data_at``. Else ``text`` is the whole and ``output_format`` its FORMAT clause
-    (``""``: none). ``returns_rows``: it answers with a result, perhaps an empty one.
+    (``""``: none). ``returns_rows``: it answers with a result, perhaps an empty one. ``leaves_session``: it changes
+    nothing that the next statement of its session would see.
     """
 
     text: str
@@ -66,6 +72,7 @@ class Statement:
     data_at: int = 0
     output_format: str = ""
     returns_rows: bool = False
+    leaves_session: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +89,17 @@ class _Token:
 
 
 def read(text: bytes) -> Statement:
-    """The one statement in ``text``.
+    """The one statement in ``text``. Programs ask the same again and again: what was read is remembered.
 
     Raises:
         StatementError: Empty, several statements, not UTF-8, or refused by this stack.
     """
+    if len(text) > _SHORT or text[:32].lstrip()[:6].upper() == b"INSERT":
+        return _read(text)
+    return _remembered(text)
+
+
+def _read(text: bytes) -> Statement:
     seen: list[_Token] = []
     brings_data = False
     for token in _tokens(text):
@@ -99,16 +112,25 @@ def read(text: bytes) -> Statement:
             if token.is_word(b"SELECT", b"WITH", b"INFILE"):
                 brings_data = False
             elif token.is_word(b"VALUES"):
-                return Statement(_decoded(text[: token.start]), "Values", token.end)
+                return Statement(_decoded(text[: token.start]), "Values", token.end, leaves_session=True)
             elif len(seen) > 4 and seen[-2].is_word(b"FORMAT") and token.kind == "word":
                 gap = _BEFORE_DATA.match(text, token.end)
                 data_at = gap.end() if gap else token.end
-                return Statement(_decoded(text[: seen[-2].start]), _decoded(text[token.start : token.end]), data_at)
+                before, form = _decoded(text[: seen[-2].start]), _decoded(text[token.start : token.end])
+                return Statement(before, form, data_at, leaves_session=True)
     if not seen or seen[0].word == b";":
         raise StatementError(SYNTAX_ERROR, "Syntax error: Empty query")
     _refuse(seen)
     verb = next((token.word for token in seen if token.kind == "word"), b"")
-    return Statement(_decoded(text), output_format=_output_format(text, seen), returns_rows=verb in _QUERIES)
+    return Statement(
+        _decoded(text),
+        output_format=_output_format(text, seen),
+        returns_rows=verb in _QUERIES,
+        leaves_session=verb in _LEAVE_SESSION,
+    )
+
+
+_remembered = lru_cache(maxsize=512)(_read)
 
 
 def _tokens(text: bytes) -> Iterator[_Token]:
