@@ -42,6 +42,7 @@ from clickhouse import queries, standing
 from clickhouse.client import connect
 from clickhouse.errors import SinkRejected, SinkUnavailable, StoreError
 from clickhouse.settings import ClickHouseSettings
+from clickhouse.standing_watch import StandingWatch
 from telemetry.api_metrics import ApiMetrics
 
 _NAME: Final = "clickhouse"
@@ -58,6 +59,7 @@ class ClickHouseStore(
         self._settings, self._metrics = settings, metrics or ApiMetrics()
         self._lock = threading.Lock()
         self._client: Any = None  # its type belongs to the room that makes it
+        self._watch = StandingWatch(self._run)
 
     @classmethod
     def from_environment(
@@ -73,8 +75,8 @@ class ClickHouseStore(
         self._run("standing")
 
     def standing(self) -> Standing:
-        """What the numbers of the active run stand on, in one statement."""
-        found = standing.read(self._run)
+        """What the numbers of the active run stand on."""
+        found = self._watch.read()
         meta = Meta(
             found.run_id, found.as_of, found.watermark, found.config_hash or None, touch_as_of=found.touch_as_of
         )
@@ -94,7 +96,7 @@ class ClickHouseStore(
         former: Page | None = None,
     ) -> Page:
         """Sums by channel, the unattributed row always."""
-        under = state or state_of(standing.read(self._run))
+        under = state or state_of(self._watch.read())
         asked = Asked(basis, start, end, model, currency, conversion_type, fx_max_age_days)
         return report_days.read(self._run, asked, under, former)
 

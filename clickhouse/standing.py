@@ -60,14 +60,28 @@ def read(run: Run) -> Standing:
         SinkRejected: there is no active run.
         SinkUnavailable: the engine does not answer.
     """
+    return of(run("standing"))
+
+
+def host_of(rows: Sequence[dict[str, Any]]) -> str:
+    """The server that has given these rows."""
+    return next((row["text"] for row in rows if row["part"] == _TIME), "")
+
+
+def of(rows: Sequence[dict[str, Any]], *, now_us: int | None = None) -> Standing:
+    """What rows of ``standing.sql`` say, as of ``now_us`` if nothing was written since they were read.
+
+    Raises:
+        SinkRejected: there is no active run.
+    """
     parts: dict[int, list[dict[str, Any]]] = {part: [] for part in range(_TIME, _RATES + 1)}
-    for row in run("standing"):
+    for row in rows:
         parts[row["part"]].append(row)
     if not parts[_ACTIVE]:
         raise SinkRejected("there is no active run; run: attribution migrate")
     run_id: int = max(parts[_ACTIVE], key=lambda row: (row["a"], row["run_id"]))["run_id"]
     of_run = {part: [row for row in rows if row["run_id"] == run_id] for part, rows in parts.items()}
-    now_us: int = parts[_TIME][0]["a"]
+    now_us = parts[_TIME][0]["a"] if now_us is None else now_us
     marks = {row["day"]: row["a"] for row in of_run[_DIRTY]}
     built = {row["day"]: row for row in of_run[_BUILT]}
     passes = {row["name"]: row["latest"] for row in parts[_PASS]}

@@ -5,7 +5,7 @@
 -- the time, then what claims that sums are built (rollup_pass), then what makes them dirty, then the sums that are built.
 -- So what is claimed is never newer than the days that are listed.
 --
--- part 1  the time of the server: a
+-- part 1  the time of the server: a, and its name: text
 -- part 2  active_run: run_id, a when it was switched to
 -- part 3  runs: run_id, text hash of its parameters
 -- part 4  worker_progress: run_id, name, a when it was written, latest the event time reached
@@ -20,7 +20,7 @@ SELECT
 FROM
 (
     SELECT
-        toUInt8(1) AS part, toUInt32(0) AS run_id, '' AS name, toDate(0) AS day, '' AS words,
+        toUInt8(1) AS part, toUInt32(0) AS run_id, '' AS name, toDate(0) AS day, hostName() AS words,
         toUnixTimestamp64Micro(now64(6)) AS x, toInt64(0) AS y, toInt64(0) AS z
 
     UNION ALL
