@@ -53,6 +53,8 @@ rollups_conservation           none -> error_micros: what the models' sums by da
 dead_letters_by_reason         none -> topic, reason, stage, records, last_failed_at
 standing                       none -> part, run_id, name, day, text, a, b, c, latest, total, rows: the state of all
                                tables, see its text; ``clickhouse.standing`` reads it
+standing_parts                 none -> host, now_us, parts, n: whether that may have changed (``standing_watch``)
+standing_tables                none -> has_all_parts
 =============================  =====================================================================================
 
 Raises ``ValueError`` for an unknown query or a wrong set of parameters, and the errors of ``clickhouse.errors``.

@@ -5,7 +5,8 @@ a sixth of the full read: if they are those of the last full read, its rows are 
 *before* rows are read, so rows may be newer than the parts they are kept under, never older.
 
 Parts belong to a server. Behind one address may be several, of which one may lag: rows of another server than the one
-whose parts were seen are not kept. Where ``system.parts`` may not be read every read is a full one.
+whose parts were seen are not kept. Where ``system.parts`` may not be read, or does not show all parts (behind a
+``Distributed`` table), every read is a full one.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class StandingWatch:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._kept: _Kept | None = None
-        self._may_look = True
+        self._may_look: bool | None = None  # not known yet
 
     def read(self) -> Standing:
         """As new as the engine when the call began; raises like ``standing.read``."""
@@ -50,9 +51,12 @@ class StandingWatch:
         return found
 
     def _look(self) -> tuple[_Parts | None, int]:
-        if not self._may_look:
+        if self._may_look is False:
             return None, 0
         try:
+            if self._may_look is None:
+                self._may_look = bool(self._run("standing_tables")[0]["has_all_parts"])
+                return self._look()
             (row,) = self._run("standing_parts")
         except SinkRejected:
             self._may_look = False

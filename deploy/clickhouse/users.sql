@@ -23,7 +23,7 @@ CREATE QUOTA IF NOT EXISTS attribution_reads KEYED BY user_name
 CREATE USER IF NOT EXISTS attribution_reader IDENTIFIED WITH sha256_password BY 'CHANGE_ME_reader'
     SETTINGS PROFILE 'attribution_reads';
 GRANT SELECT ON attribution*.* TO attribution_reader;
-GRANT SELECT ON system.parts TO attribution_reader; -- of its own tables only: parts on the health dashboard
+GRANT SELECT ON system.parts TO attribution_reader; -- of its own tables only: the API asks whether anything was written
 ALTER QUOTA attribution_reads TO attribution_reader;
 
 -- Workers, the roller and erasures: rows and partitions, no tables.

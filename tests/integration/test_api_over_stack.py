@@ -100,7 +100,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> httpx.Response:
 
 QUERIES = {
     # there is no day to read
-    "/api/v1/analytics/channel-performance": ["standing_parts", "standing", "report_spend"],
+    "/api/v1/analytics/channel-performance": ["standing_tables", "standing_parts", "standing", "report_spend"],
     # nothing was written since
     "/api/v1/analytics/channel-performance?basis=touch_day": ["standing_parts", "report_spend"],
     "/api/v1/analytics/channel-performance?limit=1": ["standing_parts"],  # the first one again
