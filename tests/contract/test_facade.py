@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import itertools
+import random
 import socket
 import uuid
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import clickhouse_connect
 import pytest
@@ -84,6 +86,55 @@ def test_settings_reach_the_query_and_errors_keep_their_codes(client: Any) -> No
         client.query(
             "SELECT number FROM numbers(1000)", settings={"max_rows_to_read": 10, "read_overflow_mode": "throw"}
         )
+
+
+def test_no_call_sees_what_another_has_set(clickhouse_url: str, clickhouse_database: str) -> None:
+    """Sessions are used again: settings, database, rights and temporary tables stay with the call that brought them."""
+    ask = "SELECT getSetting('max_block_size'), currentDatabase(), getSetting('readonly')"
+    usual = ["65409", "default", "0"]
+
+    def answer(statement: str, **words: str) -> tuple[int, list[str]]:
+        connection = http.client.HTTPConnection(urlsplit(clickhouse_url).netloc, timeout=30)
+        connection.request("POST", "/?" + urlencode(words), body=statement.encode())
+        found = connection.getresponse()
+        told = (found.status, found.read().decode().split())
+        connection.close()
+        return told
+
+    for size, database, readonly in random.Random(1).choices(
+        list(itertools.product(("", "7", "9"), ("", clickhouse_database), ("", "1", "2"))), k=60
+    ):
+        given = {"max_block_size": size, "database": database, "readonly": readonly}
+        expected = [size or usual[0], database or usual[1], readonly or usual[2]]
+        assert answer(ask, **{name: value for name, value in given.items() if value}) == (200, expected)
+    for change in (
+        "SET max_block_size = 5",
+        f"USE {clickhouse_database}",
+        "CREATE TEMPORARY TABLE only_here (n UInt8)",
+        "SELECT throwIf(1)",
+        "INSERT INTO no_such_table FORMAT TSV\n1",
+    ):
+        answer(change)
+        assert answer(ask) == (200, usual), change
+        assert answer("SELECT * FROM only_here")[0] == 404, change
+    assert answer("SELECT {n:UInt8}", param_n="3") == (200, ["3"])
+    assert answer("SELECT {n:UInt8}")[0] != 200, "a parameter of the call before"
+
+
+def test_a_database_that_was_dropped_is_gone_for_whoever_was_in_it(client: Any, clickhouse_url: str) -> None:
+    parts, name = urlsplit(clickhouse_url), f"gone_{uuid.uuid4().hex[:8]}"
+    client.command("CREATE DATABASE {name:Identifier}", parameters={"name": name})
+    own = clickhouse_connect.get_client(host=parts.hostname, port=parts.port, database=name)
+    for _ in range(2):
+        own.command("CREATE TABLE t (n UInt8) ENGINE = MergeTree ORDER BY n")
+        own.insert("t", [[1]], ["n"])
+        assert own.query("SELECT count() FROM t").result_rows == [(1,)]
+        client.command("DROP DATABASE {name:Identifier} SYNC", parameters={"name": name})
+        with pytest.raises(DatabaseError, match="81"):
+            own.query("SELECT 1")
+        client.command("CREATE DATABASE {name:Identifier}", parameters={"name": name})
+    client.command("DROP DATABASE {name:Identifier} SYNC", parameters={"name": name})
+    own.close()
 
 
 def test_clients_work_side_by_side(clickhouse_url: str, clickhouse_database: str) -> None:
