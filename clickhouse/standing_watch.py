@@ -51,12 +51,11 @@ class StandingWatch:
         return found
 
     def _look(self) -> tuple[_Parts | None, int]:
-        if self._may_look is False:
-            return None, 0
         try:
             if self._may_look is None:
                 self._may_look = bool(self._run("standing_tables")[0]["has_all_parts"])
-                return self._look()
+            if not self._may_look:
+                return None, 0
             (row,) = self._run("standing_parts")
         except SinkRejected:
             self._may_look = False

@@ -14,7 +14,6 @@ from clickhouse_connect.driver.client import Client
 from clickhouse import queries, standing
 from clickhouse.client import connect
 from clickhouse.errors import SinkRejected
-from clickhouse.migrate import migrate
 from clickhouse.settings import ClickHouseSettings
 from clickhouse.standing import Standing
 from clickhouse.standing_watch import StandingWatch
@@ -50,9 +49,7 @@ class Counting:
 
 @pytest.fixture
 def client(clickhouse_url: str, clickhouse_database: str) -> Iterator[Client]:
-    settings = ClickHouseSettings(url=clickhouse_url, database=clickhouse_database)
-    migrate(settings)
-    found = connect(settings)
+    found = connect(ClickHouseSettings(url=clickhouse_url, database=clickhouse_database))
     yield found
     found.close()
 

@@ -66,7 +66,6 @@ class Sender:
         self._first_at = 0.0
         self._is_hurried = self._is_closing = self._must_stop = False
         self._begun = self._ended = 0  # attempts
-        self._hurried_at = 0  # attempts begun when somebody last asked to hurry
         self._error: AttributionError | None = None
         self._accepted = self._rejected = 0
         self._holds_spooled = False
@@ -103,7 +102,7 @@ class Sender:
         """
         with self._changed:
             mark, begun = self._backlog.mark(), self._begun
-            self._is_hurried, self._hurried_at = True, begun
+            self._is_hurried = True
             self._changed.notify_all()
             self._changed.wait_for(  # an attempt under way may have been answered before this call: it decides nothing
                 lambda: self._backlog.is_past(mark) or (self._ended > begun and self._is_refused()),
@@ -188,7 +187,6 @@ class Sender:
                 self._ended += 1
                 self._error = error
                 self._first_at = 0.0  # what is left waits for nobody
-                self._is_hurried = self._is_hurried and (error is None or self._hurried_at == self._begun)
                 self._changed.notify_all()
                 if error is not None:
                     pause = self._uniform(0.0, _PAUSES.interval_s(failures))
@@ -205,6 +203,7 @@ class Sender:
                 left = self._first_at + self._settings.linger_s - time.monotonic()
                 if left <= 0 or self._is_hurried or self._is_closing or self._backlog.is_full_batch():
                     self._begun += 1
+                    self._is_hurried = False  # who asks while this attempt lasts gets another one
                     return self._backlog.next_batch()
                 self._changed.wait(left)
             return []
