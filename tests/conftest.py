@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from confluent_kafka.admin import AdminClient
 from hypothesis import settings
 
 from clickhouse.client import connect
 from clickhouse.migrate import migrate
 from clickhouse.settings import ClickHouseSettings
-from embedded.broker import Broker
+from embedded.broker import Broker, is_ready
 from embedded.clickhouse import ClickHouse
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ settings.load_profile("untimed")
 
 #: Markers that open the network to a test.
 _OPEN = ("kafka", "clickhouse", "faults")
+#: The broker that this session started, if a test asked for one.
+_BROKER = pytest.StashKey[Broker]()
 
 
 class BlockedIOError(AssertionError):
@@ -50,13 +53,26 @@ def stack_directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def kafka_bootstrap(stack_directory: Path) -> Iterator[str]:
+def kafka_bootstrap(request: pytest.FixtureRequest, stack_directory: Path) -> Iterator[str]:
     """``host:port`` of a real broker."""
     if given := os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         yield given
         return
     with Broker(stack_directory / "kafka", log=stack_directory / "kafka.log") as broker:
+        request.config.stash[_BROKER] = broker
         yield broker.bootstrap
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_topics_for_the_next_module(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a module made on the broker of this session ends with it: the order of modules changes from run to run."""
+    yield
+    if (broker := request.config.stash.get(_BROKER, None)) is None or not is_ready(broker.port):
+        return
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    left = [name for name in admin.list_topics(timeout=60).topics if not name.startswith("__")]
+    for deleted in admin.delete_topics(left).values() if left else ():
+        deleted.result(60)
 
 
 @pytest.fixture(scope="session")

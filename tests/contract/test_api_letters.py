@@ -25,6 +25,7 @@ from cli.letter_box import LetterBox
 from schemas.records import Rejected
 from stream_app.dead_letter_headers import of_dead_letter
 from stream_app.deadletter import DeadLetters
+from stream_app.topics import create_topics, partition_counts
 
 AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
 AT_MS = int(AT.timestamp() * 1000)
@@ -105,10 +106,8 @@ def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
         return
     servers, topic = request.getfixturevalue("kafka_bootstrap"), f"t{uuid.uuid4().hex[:10]}.dead_letter"
     admin = AdminClient({"bootstrap.servers": servers})
-    there = admin.list_topics(timeout=20).topics
-    new = [NewTopic(t, 2, 1) for t in (topic, TOPIC, "attribution.spend") if t not in there]
-    for future in admin.create_topics(new).values():
-        future.result()
+    admin.create_topics([NewTopic(topic, 2, 1)])[topic].result()
+    create_topics(servers)
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", servers)
     monkeypatch.setenv("ATTRIBUTION_DEAD_LETTER_TOPIC", topic)
     clock = iter(range(AT_MS * 1000, AT_MS * 1000 + 10_000_000, 1_000_000))
@@ -119,7 +118,8 @@ def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     producer.produce(topic, value=b"somebody else's")
     producer.flush(20)
     consumer = Consumer({"bootstrap.servers": servers, "group.id": topic, "enable.auto.commit": False})
-    places = [TopicPartition(t, p) for t in (TOPIC, "attribution.spend") for p in (0, 1)]
+    counts = partition_counts(admin)
+    places = [TopicPartition(t, p) for t in (TOPIC, "attribution.spend") for p in range(counts[t])]
     starts = {(tp.topic, tp.partition): consumer.get_watermark_offsets(tp, timeout=20)[1] for tp in places}
 
     def sent_again() -> list[tuple[str, bytes | None, bytes | None]]:

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # exported, if undeclared
 
 from loadgen.truth import read_truth
-from schemas.topics import load_topics
+from stream_app.topics import create_topics
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,11 +26,7 @@ PARTITIONS = 4
 @pytest.fixture
 def ends(kafka_bootstrap: str) -> dict[tuple[str, int], int]:
     """The end of every partition before the test; topics are created if nobody did yet."""
-    admin = AdminClient({"bootstrap.servers": kafka_bootstrap})
-    known = admin.list_topics(timeout=10).topics
-    new = [NewTopic(name, PARTITIONS, 1) for name in load_topics() if name not in known]
-    for created in admin.create_topics(new).values() if new else ():
-        created.result()
+    create_topics(kafka_bootstrap, partitions=PARTITIONS)
     consumer = Consumer({"bootstrap.servers": kafka_bootstrap, "group.id": "loadgen-test"})
     places = {(name, number): end_of(consumer, name, number) for name in TOPICS for number in range(PARTITIONS)}
     consumer.close()
@@ -45,7 +40,7 @@ def end_of(consumer: Consumer, topic: str, partition: int) -> int:
             return int(consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1])
         except KafkaException:
             consumer.poll(0.1)
-    raise AssertionError(f"{topic}-{partition} has no leader")
+    raise AssertionError(f"{topic}-{partition} has no leader, or there is no such partition")
 
 
 def simulate(bootstrap: str, *arguments: str) -> subprocess.CompletedProcess[str]:
