@@ -45,7 +45,11 @@ class StandingWatch:
         kept = self._kept
         if kept is not None and kept.under == seen:
             return standing.of(kept.rows, now_us=now_us)
-        rows = self._run("standing")
+        try:
+            rows = self._run("standing")
+        except SinkRejected:
+            self._may_look = None  # the tables are not there yet: what was found out about them says nothing
+            raise
         found = standing.of(rows)
         self._kept = _Kept(seen, rows) if seen is not None and standing.host_of(rows) == seen.host else None
         return found

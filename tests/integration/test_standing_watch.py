@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -14,6 +15,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse import queries, standing
 from clickhouse.client import connect
 from clickhouse.errors import SinkRejected
+from clickhouse.migrate import migrate
 from clickhouse.settings import ClickHouseSettings
 from clickhouse.standing import Standing
 from clickhouse.standing_watch import StandingWatch
@@ -116,6 +118,27 @@ def test_rows_of_another_server_than_the_one_that_was_looked_at_are_not_kept(cli
     watch.read()
 
     assert run.names.count("standing") == 2
+
+
+def test_one_that_began_before_the_tables_watches_them_once_they_are_there(clickhouse_url: str) -> None:
+    """An API may be started before ``attribution migrate``."""
+    settings = ClickHouseSettings(url=clickhouse_url, database=f"later_{uuid.uuid4().hex[:8]}")
+    admin = connect(settings, use_database=False)
+    admin.command(f"CREATE DATABASE {settings.database}")
+    client = connect(settings)
+    run = Counting(client)
+    watch = StandingWatch(run)
+    with pytest.raises(SinkRejected):
+        watch.read()
+    migrate(settings)
+    watch.read()
+    run.names.clear()
+    watch.read()
+    client.close()
+    admin.command(f"DROP DATABASE {settings.database} SYNC")
+    admin.close()
+
+    assert run.names == ["standing_parts"]
 
 
 def test_where_parts_may_not_be_seen_every_read_is_a_full_one(client: Client) -> None:
