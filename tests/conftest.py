@@ -12,6 +12,7 @@ import shutil
 import socket
 import tempfile
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from hypothesis import settings
 
+from clickhouse.backup import Backups
 from clickhouse.client import connect
 from clickhouse.migrate import migrate
 from clickhouse.settings import ClickHouseSettings
@@ -85,11 +87,29 @@ def clickhouse_url(stack_directory: Path) -> Iterator[str]:
         yield clickhouse.url
 
 
+@pytest.fixture(scope="session")
+def migrated_copy(clickhouse_url: str) -> Iterator[Callable[[str], None]]:
+    """Makes a database of this name as it is after all migrations, from a backup: that takes a tenth of their time."""
+    settings = ClickHouseSettings(url=clickhouse_url, database=f"template_{uuid.uuid4().hex[:12]}")
+    if "CLICKHOUSE_URL" in os.environ:  # somebody else's server: nothing is left on its disk for backups
+
+        def made(name: str) -> None:
+            migrate(settings.model_copy(update={"database": name}))
+
+        yield made
+        return
+    migrate(settings)
+    with Backups(settings) as backups:
+        backups.create(settings.database)
+        yield partial(backups.restore, settings.database, settings.database)
+        backups.drop(settings.database)
+
+
 @pytest.fixture
-def clickhouse_database(clickhouse_url: str) -> Iterator[str]:
+def clickhouse_database(clickhouse_url: str, migrated_copy: Callable[[str], None]) -> Iterator[str]:
     """Name of a fresh, migrated database; dropped afterwards."""
     settings = ClickHouseSettings(url=clickhouse_url, database=f"test_{uuid.uuid4().hex[:12]}")
-    migrate(settings)
+    migrated_copy(settings.database)
     yield settings.database
     client = connect(settings, use_database=False)
     try:
