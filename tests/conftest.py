@@ -7,6 +7,7 @@ fail with its log.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import socket
@@ -124,6 +125,17 @@ def _open_api(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     if "/security/" not in str(request.node.path):
         monkeypatch.setenv("ATTRIBUTION_API_INSECURE_DEV", "true")
         monkeypatch.setenv("ATTRIBUTION_API_ALLOWED_HOSTS", "test,localhost,127.0.0.1")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command that runs in this process sets the root logger up, to a stream that is closed when it ends."""
+    before, level = logging.root.handlers[:], logging.root.level
+    yield
+    for handler in logging.root.handlers[:]:
+        if handler not in before and not type(handler).__module__.startswith("_pytest."):
+            logging.root.removeHandler(handler)
+    logging.root.setLevel(level)
 
 
 @pytest.fixture(autouse=True)

@@ -36,7 +36,7 @@ def parts(request: pytest.FixtureRequest) -> Iterator[tuple[EventProducer, str, 
         consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": name, "enable.auto.commit": False})
         consumer.assign([TopicPartition(name, p, 0) for p in range(4)])
         found: list[Any] = []
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while len(found) < count and time.monotonic() < end:
             found += [(m.key(), m.value(), m.partition()) for m in consumer.consume(1_000, timeout=1)]
         consumer.close()

@@ -68,7 +68,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     replays = ReplayProcesses("default", tmp_path, 5)
 
     def until_done(name: str) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while (run := Runs(client).get(name)).status == "running":
             assert time.monotonic() < deadline, (tmp_path / "replays" / name / "replay.log").read_text()
             time.sleep(0.1)

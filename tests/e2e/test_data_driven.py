@@ -63,7 +63,7 @@ def publish(stream: Stream, from_us: int, effects: dict[str, int]) -> Fit:
 
 
 def wait_for_log(stream: Stream, text: str) -> None:
-    log, deadline = stream.folder / "worker-0.log", time.monotonic() + 60
+    log, deadline = stream.folder / "worker-0.log", time.monotonic() + 120
     while text not in log.read_text():
         assert time.monotonic() < deadline, stream.log_tail()
         time.sleep(0.1)

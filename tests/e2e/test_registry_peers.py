@@ -249,7 +249,7 @@ def test_nothing_is_written_beside_another_registry(kafka_bootstrap: str) -> Non
     made = registry.register("peers", '"string"')
     peer = Consumer({"bootstrap.servers": kafka_bootstrap, "group.id": "schema-registry", "session.timeout.ms": 6_000})
     peer.subscribe([USUAL_TOPIC])  # there by now: a member joins for topics that exist
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not peer.memberid() and time.monotonic() < deadline:
         peer.poll(0.2)
     assert peer.memberid()

@@ -44,7 +44,7 @@ def start_hanging(stream: Stream, log: Path, **more: str) -> subprocess.Popen[by
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while "hanging" not in log.read_text():
         assert worker.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()

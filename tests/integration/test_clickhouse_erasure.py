@@ -143,7 +143,7 @@ def test_a_mutation_that_lost_its_ids_does_not_hold_up_the_next_erasure(client: 
     client.command(f"{lost} SETTINGS mutations_sync = 0")
     client.command("DROP TABLE erasing_0 SYNC")
     client.command("SYSTEM START MERGES touchpoints")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not queries.run(client, "erasure_mutations_stuck", prefix="erasing_"):
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -28,7 +28,7 @@ def values_of(bootstrap: str, topic: str, wanted: Callable[[dict[str, Any]], boo
     partitions = consumer.list_topics(topic, timeout=20).topics[topic].partitions
     consumer.assign([TopicPartition(topic, p, 0) for p in partitions])
     found: list[dict[str, Any]] = []
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while len(found) < count and time.monotonic() < end:
         bodies = (m.value() or b"" for m in consumer.consume(1_000, timeout=0.5))
         found += [e for body in bodies if body.startswith(b"{") and wanted(e := json.loads(body))]

@@ -95,7 +95,7 @@ def kill_rollups_and_wait(up: int, log: Path) -> None:
     before = {c.pid: c.cmdline() for c in psutil.Process(up).children()}
     (rollups,) = [pid for pid, words in before.items() if words[-1:] == ["rollups"]]
     os.kill(rollups, signal.SIGKILL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while "rollups: started again" not in log.read_text():
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.1)
@@ -109,7 +109,7 @@ def kill_worker_and_wait(state: Path) -> None:
     ready = state / "ready.json"
     old = json.loads(ready.read_text())["pid"]
     os.kill(old, signal.SIGKILL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while True:
         pid = json.loads(ready.read_text())["pid"] if ready.exists() else old
         if pid != old:

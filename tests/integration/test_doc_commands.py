@@ -66,7 +66,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def wait_for_results(stack: Stack, customer: str) -> list[dict[str, Any]]:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while True:
         answer = stack.get(f"/api/v1/attribution/results/{customer}")
         if answer.status_code == 200 and (found := answer.json()["results"]):

@@ -195,7 +195,7 @@ def test_a_replay_that_was_killed_goes_on_by_the_same_command(lived: Lived) -> N
     env = {**os.environ, **lived.environment(0), **SLOW}
     done = 0
     with subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL) as first:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while done == 0 and time.monotonic() < deadline and first.poll() is None:
             time.sleep(0.02)
             done = lived.scalar(

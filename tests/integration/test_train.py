@@ -180,7 +180,7 @@ def credit(stream: Stream, fit: Parameters) -> dict[str, Any]:
 
 
 def wait_until(is_so: Any, stream: Stream) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not is_so():
         assert time.monotonic() < deadline, stream.log_tail()
         time.sleep(0.1)

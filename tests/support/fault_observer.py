@@ -121,7 +121,7 @@ class Observer:
         partitions = range(self.stream.partitions)
         reader.assign([TopicPartition(topic, p, self._read_to.get(p, 0)) for p in partitions])
         at_end: set[int] = set()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while len(at_end) < len(partitions):
             assert time.monotonic() < deadline, f"{topic} was not read to its end in a minute"
             for message in reader.consume(5_000, timeout=0.05):

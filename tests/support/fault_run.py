@@ -132,7 +132,7 @@ class FaultRun:
 
     def lag(self) -> int:
         """Records that are not committed; waits for a broker that has just come back."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while True:
             try:
                 return self.stream.lag()

@@ -82,7 +82,7 @@ def served_api(kafka_bootstrap: str, clickhouse_url: str, database: str, folder:
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while True:
         try:
             httpx.get(f"{url}/health", timeout=5)

@@ -185,7 +185,7 @@ class Stream:
 
     def end(self, place: TopicPartition) -> int:
         """Where a partition ends; one that was created a moment ago may have no leader yet."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             try:
                 return int(self._reader.get_watermark_offsets(place, timeout=10)[1])
