@@ -8,6 +8,8 @@ but what a running visit needs.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final, NoReturn
@@ -17,7 +19,7 @@ import streamlit as st
 
 from attribution_client import AttributionError, Cache, Client, NotSignedIn, Retries
 from attribution_client.models.auth import Who
-from ui.parts.failures import tell
+from ui.parts.failures import in_words, tell
 
 COOKIE: Final = "attribution_ui"
 #: Value of the cookie where the API asks nobody who they are.
@@ -88,6 +90,17 @@ def signed_in() -> Who:
     except AttributionError as error:
         tell(error)
         st.stop()
+
+
+@contextmanager
+def looking() -> Iterator[None]:
+    """Failures in words, but a session that is over ends the page, and all on it that asks again by itself."""
+    with in_words():
+        try:
+            yield
+        except NotSignedIn:
+            _who.clear()
+            st.rerun()
 
 
 @st.cache_data(ttl=30, max_entries=2_000, show_spinner=False)

@@ -16,9 +16,9 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from accounts.roles import Role
 from app_transport import AppTransport
 from attribution_client import Client, Retries
-from ui import session
+from ui import asking, session
 from ui.serving import Ui, _Page
-from ui_world import texts, visiting_app
+from ui_world import ran, texts, visiting_app
 
 Browser = Callable[..., httpx.AsyncClient]
 SITE = {"Origin": "http://test"}
@@ -191,3 +191,17 @@ def test_visitors_of_one_server_see_their_own_workspace_and_pages_alone(world: A
             assert "(admin), workspace **default**" in second
         assert "shows no page" in texts(server.as_key(ingestor).open("Overview"))
         assert "session is over" in texts(server.as_key("0123.wrong").open("Overview"))
+
+
+@pytest.mark.parametrize("page", ["Overview", "Live", "Health"])
+def test_a_page_that_asks_by_itself_ends_with_its_session(world: Any, page: str) -> None:
+    """Else a window that was left open is refused, and on record, every two seconds for ever."""
+    key, admin = world.key(Role.ADMIN), world.key(Role.ADMIN)
+    with visiting_app(world.app()) as server:
+        visit = server.as_key(key).open(page)
+        assert "(admin), workspace" in texts(visit)
+        server.client("http://test", session.Credential(key=admin)).revoke_key(key.partition(".")[0])
+        asking.forget()
+        shown = texts(ran(visit))
+        assert "Your session is over." in shown
+        assert "workspace **default**" not in shown

@@ -15,7 +15,6 @@ import streamlit as st
 
 from ui import filters, links, session
 from ui.pages import PAGES, Page
-from ui.parts.failures import in_words
 
 _UI: Final = Path(__file__).parents[1]
 
@@ -23,7 +22,7 @@ _UI: Final = Path(__file__).parents[1]
 def _shown(page: Page) -> Callable[[], None]:
     def show() -> None:
         st.title(page.title, anchor=False)
-        with in_words():
+        with session.looking():
             import_module(f"ui.pages.{page.module}").show(filters.ask(page.filters, page.path))
 
     show.__name__ = page.module

@@ -10,14 +10,13 @@ from plotly.graph_objects import Bar, Figure
 
 from attribution_client import Problem
 from attribution_client.models.data import DataStatus, Health
-from ui import links
+from ui import links, session
 from ui.asking import ask
 from ui.colours import PALETTE
 from ui.filters import Filters
 from ui.parts import computed, freshness
 from ui.parts.charts import chart
 from ui.parts.empty import nothing
-from ui.parts.failures import in_words
 from ui.parts.tables import COUNT, table
 from ui.wording import NONE, count, duration, moment
 
@@ -44,7 +43,7 @@ def show(asked: Filters) -> None:
 
 @st.fragment(run_every=_TICK_S)
 def _state() -> None:
-    with in_words():
+    with session.looking():
         status: DataStatus = ask("data_status")
         freshness.badge(status.meta)
         _verdict(status)

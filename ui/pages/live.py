@@ -18,7 +18,7 @@ from ui.feed import Feed
 from ui.filters import Filters
 from ui.parts import computed, freshness
 from ui.parts.empty import nothing
-from ui.parts.failures import in_words, tell
+from ui.parts.failures import tell
 from ui.parts.tables import COUNT, table
 from ui.wording import moment, money
 
@@ -63,7 +63,7 @@ def show(asked: Filters) -> None:
 
 @st.fragment(run_every=_TICK_S)
 def _arriving(asked: Filters) -> None:
-    with in_words():
+    with session.looking():
         _rates()
         feed = Feed.of_visit(asked.model)
         found = feed.look()

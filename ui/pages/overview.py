@@ -9,13 +9,13 @@ import streamlit as st
 from plotly.graph_objects import Bar, Figure
 
 from attribution_client.models.analytics import ChannelReport, Timeseries
+from ui import session
 from ui.asking import ask, ask_all
 from ui.colours import channel_colour
 from ui.filters import Filters, today
 from ui.parts import computed, freshness, notes
 from ui.parts.charts import chart
 from ui.parts.empty import nothing
-from ui.parts.failures import in_words
 from ui.parts.tables import AMOUNT, COUNT, RATIO, SHARE, table
 from ui.parts.tiles import share_of_change, tile
 from ui.wording import MICROS, UNATTRIBUTED, count, money, percent, ratio, short_money, units
@@ -108,7 +108,7 @@ def _attributed(report: ChannelReport) -> int:
 @st.fragment(run_every=_TICK_S)
 def _now(asked: Filters) -> None:
     """Today so far; runs by itself every few seconds."""
-    with in_words():
+    with session.looking():
         report: ChannelReport = ask("channel_performance", **_of_today(asked))
         seen = st.session_state.setdefault("seen_today", report.totals.conversions)
         more = report.totals.conversions - seen

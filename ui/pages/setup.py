@@ -82,7 +82,7 @@ def _key() -> None:
 
 @st.fragment(run_every=_TICK_S)
 def _arrived(way: Way, customer: str) -> None:
-    with in_words():
+    with session.looking():
         try:
             found: CustomerJourney | None = ask("customer_journey", customer)
         except NotFound:

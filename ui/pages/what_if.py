@@ -134,7 +134,7 @@ def _channels(asked: Filters) -> list[str]:
 
 def _progress(name: str) -> None:
     """How far it is; runs by itself, and the whole page once it is there."""
-    with in_words():
+    with session.looking():
         run = session.client().run_entry(name)
         if run.status != "running":
             asking.forget()
@@ -188,7 +188,7 @@ def _sum(found: RunDifference, currency: str) -> int:
 
 
 def _wait(a: str, b: str, wanted: dict[str, Any]) -> None:
-    with in_words():
+    with session.looking():
         left = session.client().run_difference(a, b, **wanted).pending_days_b
         if not left:
             asking.forget()
