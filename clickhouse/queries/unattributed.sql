@@ -153,4 +153,5 @@ FROM
 )
 GROUP BY shown, of_type, reason
 ORDER BY shown, of_type, reason
-SETTINGS do_not_merge_across_partitions_select_final = 1, max_threads = 2
+-- a scan: as many threads as the user may have; groups go to disk before they reach the memory a reader has
+SETTINGS do_not_merge_across_partitions_select_final = 1, max_bytes_before_external_group_by = 1000000000
