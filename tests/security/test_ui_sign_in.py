@@ -193,7 +193,7 @@ def test_visitors_of_one_server_see_their_own_workspace_and_pages_alone(world: A
         assert "session is over" in texts(server.as_key("0123.wrong").open("Overview"))
 
 
-@pytest.mark.parametrize("page", ["Overview", "Live", "Health"])
+@pytest.mark.parametrize("page", ["Overview", "Health"])
 def test_a_page_that_asks_by_itself_ends_with_its_session(world: Any, page: str) -> None:
     """Else a window that was left open is refused, and on record, every two seconds for ever."""
     key, admin = world.key(Role.ADMIN), world.key(Role.ADMIN)

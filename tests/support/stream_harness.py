@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -143,6 +144,8 @@ class Stream:
     def stop(self, index: int, number: signal.Signals = signal.SIGTERM, timeout: float = 60) -> int:
         """End a worker and return its exit code."""
         worker = self.workers.pop(index)
+        if number == signal.SIGTERM:
+            wait_until_it_handles(worker, number, timeout)
         worker.send_signal(number)
         try:
             code = worker.wait(timeout)
@@ -258,6 +261,16 @@ class Stream:
         mine = [t for t in self._admin.list_topics(timeout=10).topics if t.startswith(self.group)]
         for future in self._admin.delete_topics(mine).values():
             future.result()
+
+
+def wait_until_it_handles(process: subprocess.Popen[bytes], number: signal.Signals, timeout: float) -> None:
+    """Until a process that has just been started handles this signal, or has ended, or the time is over."""
+    deadline = time.monotonic() + timeout
+    while process.poll() is None and time.monotonic() < deadline:
+        caught = re.search(r"^SigCgt:\s*(\w+)$", Path(f"/proc/{process.pid}/status").read_text(), re.MULTILINE)
+        if caught is not None and int(caught[1], 16) >> (number - 1) & 1:
+            return
+        time.sleep(0.02)
 
 
 def decoded(headers: Any) -> dict[str, str]:

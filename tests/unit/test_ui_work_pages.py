@@ -393,8 +393,8 @@ def test_a_feed_shows_the_last_version_of_each_and_ends_when_nobody_looks(monkey
     events = [sold("a"), sold("b"), sold("a", 2, value_micros=5), sold("c"), sold("c", 2, removed=True)]
     client = Streaming(events)
     found = feed.Feed(client, "linear")
-    assert within(5, lambda: len(found.look()) == 2 and found.look()[0].rev == 2)
+    assert within(60, lambda: len(found.look()) == 2 and found.look()[0].rev == 2)
     assert [(c.conversion_id, c.rev) for c in found.look()] == [("a", 2), ("b", 1)]
-    assert within(5, lambda: client.is_closed.is_set() and found.is_over)
+    assert within(60, lambda: client.is_closed.is_set() and found.is_over)
     assert count(1.0) == "1"
     assert UNATTRIBUTED == "unattributed"
