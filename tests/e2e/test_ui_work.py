@@ -132,4 +132,4 @@ def test_a_key_is_made_works_and_is_revoked(window: Window, ui: UiStack) -> None
                 return True
             return False
 
-        assert wait_for(is_refused, 10)
+        assert wait_for(is_refused, 60)

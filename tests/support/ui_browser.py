@@ -204,6 +204,7 @@ class Visitor:
         """Choose something there; until the script has run for it, which it does not for what was chosen already."""
         self.page.evaluate(_COUNT_RUNS)
         option = self.page.get_by_role("option", name=choice, exact=True)
+        expect(self.box(label)).to_have_count(1)  # what a run draws anew is there twice until that run has ended
         self.box(label).get_by_role("combobox").click()
         try:
             option.click(timeout=10_000)
